@@ -1,0 +1,1 @@
+"""Settings to objects. The only module that knows concrete classes."""

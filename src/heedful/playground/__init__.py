@@ -1,0 +1,1 @@
+"""A seeded world of shoppers and items with known truth, to try things on."""

@@ -1,0 +1,46 @@
+"""Keyed names: who somebody is inside, so that no view holds a raw id.
+
+BLAKE2b keyed (RFC 7693, section 2.9). The key is made once per data folder; without it neither a pseudonym
+nor a fingerprint can be computed from an id, and two installations do not share pseudonyms.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from heedful.vocabulary.ids import EventId, ItemId, SubjectId
+
+
+class Pseudonyms:
+    """Turns ids into keyed hashes. `key` is 32 bytes and secret."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("the pseudonym key must be 32 bytes")
+        self._subject = blake2b(digest_size=16, key=key, person=b"subject")
+        self._event = blake2b(digest_size=8, key=key, person=b"event")
+        self._item = blake2b(digest_size=8, key=key, person=b"item")
+
+    def user(self, user_id: str) -> SubjectId:
+        """The subject of a user id, 16 bytes."""
+        hashed = self._subject.copy()
+        hashed.update(b"u" + user_id.encode())
+        return SubjectId(hashed.digest())
+
+    def anonymous(self, anonymous_id: str) -> SubjectId:
+        """The subject of an anonymous id, 16 bytes. Never equal to a user's."""
+        hashed = self._subject.copy()
+        hashed.update(b"a" + anonymous_id.encode())
+        return SubjectId(hashed.digest())
+
+    def fingerprint(self, event: EventId) -> int:
+        """64 bits that stand for an event id inside views and decide ties between equal times."""
+        hashed = self._event.copy()
+        hashed.update(event.encode())
+        return int.from_bytes(hashed.digest(), "little")
+
+    def item_key(self, item: ItemId) -> int:
+        """64 bits that stand for an item in digests and decide ties between equal scores."""
+        hashed = self._item.copy()
+        hashed.update(item.encode())
+        return int.from_bytes(hashed.digest(), "little")

@@ -1,0 +1,177 @@
+"""External names to dense integers and back. A dense integer means no order and never leaves the process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.compiled import compiled
+from heedful.vocabulary.ids import ItemId, SubjectId
+from heedful.vocabulary.kinds import BUILT_IN
+
+MISSING = -1
+
+
+class Items:
+    """Item ids. `keys[dense]` is the 64-bit key that decides ties and enters digests."""
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
+        self.ids: list[str] = []
+        self.codes: dict[str, int] = {}
+        self.keys: NDArray[np.uint64] = np.zeros(1_024, dtype=np.uint64)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def code(self, item: str) -> int:
+        """The dense number of `item`, given now if it is new."""
+        code = self.codes.get(item)
+        if code is None:
+            code = len(self.ids)
+            if code == len(self.keys):
+                self.keys = np.concatenate((self.keys, np.zeros(code, dtype=np.uint64)))
+            self.keys[code] = self._pseudonyms.item_key(ItemId(item))
+            self.ids.append(item)
+            self.codes[item] = code
+        return code
+
+    def find(self, item: str) -> int:
+        """The dense number of `item`, or MISSING."""
+        return self.codes.get(item, MISSING)
+
+
+class Kinds:
+    """Kinds of event. Built-in ones have fixed codes."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = list(BUILT_IN)
+        self.codes: dict[str, int] = {name: code for code, name in enumerate(BUILT_IN)}
+
+    def code(self, kind: str) -> int:
+        """The dense code of `kind`, given now if it is new; kinds beyond the 60,000th share the last code."""
+        code = self.codes.get(kind)
+        if code is None:
+            code = min(len(self.names), 60_000)
+            if code < 60_000:
+                self.names.append(kind)
+                self.codes[kind] = code
+        return code
+
+
+class Subjects:
+    """Subject pseudonyms, packed: 16 bytes a name and an open table of dense numbers, no object each.
+
+    `keys[dense]` is the first half of the pseudonym: it decides ties and enters digests.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.keys: NDArray[np.uint64] = np.zeros(1_024, dtype=np.uint64)
+        self.rests: NDArray[np.uint64] = np.zeros(1_024, dtype=np.uint64)
+        self._table: NDArray[np.int32] = np.full(2_048, MISSING, dtype=np.int32)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def codes(self, subjects: Sequence[SubjectId]) -> NDArray[np.int32]:
+        """Dense numbers of `subjects`, shape (n,), given now where new."""
+        names = np.frombuffer(b"".join(subjects), dtype=np.uint64).reshape(-1, 2)
+        self._reserve(len(names))
+        found = np.empty(len(names), dtype=np.int32)
+        self.count = _intern(names, self.keys, self.rests, self._table, self.count, found)
+        return found
+
+    def find(self, subject: SubjectId) -> int:
+        """The dense number of `subject`, or MISSING."""
+        names = np.frombuffer(subject, dtype=np.uint64)
+        return int(_look_up(names[0], names[1], self.keys, self.rests, self._table))
+
+    def name(self, code: int) -> SubjectId:
+        """The pseudonym of a dense number."""
+        return SubjectId(self.keys[code].tobytes() + self.rests[code].tobytes())
+
+    def _reserve(self, more: int) -> None:
+        need = self.count + more
+        if need > len(self.keys):
+            size = max(need, len(self.keys) * 3 // 2)
+            self.keys = _grown(self.keys, size)
+            self.rests = _grown(self.rests, size)
+        if need * 10 > len(self._table) * 7:
+            size = 1 << (need * 2).bit_length()
+            self._table = np.full(size, MISSING, dtype=np.int32)
+            _rebuild(self.keys, self.count, self._table)
+
+    def state(self) -> dict[str, NDArray[np.uint64]]:
+        """The arrays that `restore` needs."""
+        return {"keys": self.keys[: self.count], "rests": self.rests[: self.count]}
+
+    def restore(self, keys: NDArray[np.uint64], rests: NDArray[np.uint64]) -> None:
+        """Take over what `state` gave."""
+        self.keys, self.rests, self.count = keys.copy(), rests.copy(), 0
+        self._table = np.full(max(2_048, 1 << (len(keys) * 2).bit_length()), MISSING, dtype=np.int32)
+        self.count = len(keys)
+        _rebuild(self.keys, self.count, self._table)
+
+
+def _grown(array: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    wider = np.zeros(size, dtype=array.dtype)
+    wider[: len(array)] = array
+    return wider
+
+
+@compiled
+def _look_up(
+    key: np.uint64,
+    rest: np.uint64,
+    keys: NDArray[np.uint64],
+    rests: NDArray[np.uint64],
+    table: NDArray[np.int32],
+) -> int:
+    mask = len(table) - 1
+    slot = np.int64(key & np.uint64(mask))
+    while table[slot] >= 0:
+        code = table[slot]
+        if keys[code] == key and rests[code] == rest:
+            return int(code)
+        slot = (slot + 1) & mask
+    return -1
+
+
+@compiled
+def _intern(
+    names: NDArray[np.uint64],
+    keys: NDArray[np.uint64],
+    rests: NDArray[np.uint64],
+    table: NDArray[np.int32],
+    count: int,
+    found: NDArray[np.int32],
+) -> int:
+    mask = len(table) - 1
+    for i in range(len(names)):
+        key, rest = names[i, 0], names[i, 1]
+        slot = np.int64(key & np.uint64(mask))
+        code = table[slot]
+        while code >= 0 and not (keys[code] == key and rests[code] == rest):
+            slot = (slot + 1) & mask
+            code = table[slot]
+        if code < 0:
+            code = np.int32(count)
+            keys[code], rests[code] = key, rest
+            table[slot] = code
+            count += 1
+        found[i] = code
+    return count
+
+
+@compiled
+def _rebuild(keys: NDArray[np.uint64], count: int, table: NDArray[np.int32]) -> None:
+    mask = len(table) - 1
+    for code in range(count):
+        slot = np.int64(keys[code] & np.uint64(mask))
+        while table[slot] >= 0:
+            slot = (slot + 1) & mask
+        table[slot] = code

@@ -1,0 +1,52 @@
+"""Failures that say what happened, to what, and what to do."""
+
+from __future__ import annotations
+
+
+class HeedfulError(Exception):
+    """Everything we raise on purpose. `code` is stable; the text is for people."""
+
+    code = "error"
+
+
+class LogUnavailable(HeedfulError):
+    """Nothing was stored. The log may take writes again later (`retry_after` seconds), or never (None)."""
+
+    code = "log_unavailable"
+
+    def __init__(self, message: str, *, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Corrupt(HeedfulError):
+    """Stored bytes fail their checksum or do not have the promised shape."""
+
+    code = "corrupt"
+
+
+class Invalid(HeedfulError):
+    """A value from outside is not what it must be. `code` and `path` say which and where."""
+
+    def __init__(self, code: str, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.path = path
+
+
+class TooLarge(HeedfulError):
+    """More than we take in one request. Nothing was stored."""
+
+    code = "too_large"
+
+
+class NotFound(HeedfulError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class SettingsError(HeedfulError):
+    """A setting or the environment is not usable: says which, and what would be."""
+
+    code = "settings"
