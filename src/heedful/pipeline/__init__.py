@@ -1,0 +1,1 @@
+"""How a slate is made: sources propose, filters remove with a reason, the ranker scores, reasons say why."""

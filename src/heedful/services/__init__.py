@@ -1,0 +1,1 @@
+"""Verbs: what Heedful does when asked. The only writers to the log."""

@@ -20,6 +20,7 @@ class Pseudonyms:
         self._subject = blake2b(digest_size=16, key=key, person=b"subject")
         self._event = blake2b(digest_size=8, key=key, person=b"event")
         self._item = blake2b(digest_size=8, key=key, person=b"item")
+        self._order = blake2b(digest_size=8, key=key, person=b"order")
 
     def user(self, user_id: str) -> SubjectId:
         """The subject of a user id, 16 bytes."""
@@ -43,4 +44,10 @@ class Pseudonyms:
         """64 bits that stand for an item in digests and decide ties between equal scores."""
         hashed = self._item.copy()
         hashed.update(item.encode())
+        return int.from_bytes(hashed.digest(), "little")
+
+    def order_key(self, order: str) -> int:
+        """64 bits that stand for an order id."""
+        hashed = self._order.copy()
+        hashed.update(order.encode())
         return int.from_bytes(hashed.digest(), "little")

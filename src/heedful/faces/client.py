@@ -1,0 +1,119 @@
+"""Heedful inside your own process: the same verbs as the HTTP API, no server, no network.
+
+Every call returns when its events are durable and every answer reflects them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from heedful.services.engine import Engine
+from heedful.services.verify import Verification
+from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.errors import HeedfulError, Invalid
+from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.item import Item
+from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+
+T = TypeVar("T")
+
+SOURCE = "client"
+
+
+class Client:
+    """One engine, called from one thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def track(self, event: str, *, properties: Mapping[str, Any] | None = None, **call: Any) -> CollectAnswer:
+        """Something happened: `event` in Segment's words, with `user_id` or `anonymous_id`."""
+        return self._call("track", event=event, properties=properties or {}, **call)
+
+    def identify(self, *, traits: Mapping[str, Any] | None = None, **call: Any) -> CollectAnswer:
+        """Say who somebody is."""
+        return self._call("identify", traits=traits or {}, **call)
+
+    def page(self, name: str = "", *, properties: Mapping[str, Any] | None = None, **call: Any) -> CollectAnswer:
+        """A page was seen."""
+        return self._call("page", name=name, properties=properties or {}, **call)
+
+    def batch(self, calls: Iterable[Mapping[str, Any]]) -> CollectAnswer:
+        """Many Segment calls at once, each with its `type`, in wire form (`userId`, `messageId`, …)."""
+        return self.send("batch", {"batch": list(calls)})
+
+    def send(self, method: str, body: Mapping[str, Any]) -> CollectAnswer:
+        """A Segment call in wire form. Raises Invalid, TooLarge or LogUnavailable; nothing was stored then."""
+        encoded = msgspec.json.encode(body)
+        return _outcome(lambda done: self.engine.collect(method, encoded, SOURCE, done))
+
+    def put_items(self, items: Sequence[Item | Mapping[str, Any]]) -> CollectAnswer:
+        """Describe items, each an `Item` or its wire form."""
+        try:
+            described = [item if isinstance(item, Item) else msgspec.convert(item, Item) for item in items]
+        except msgspec.ValidationError as error:
+            raise Invalid("item_invalid", str(error)) from error
+        return _outcome(lambda done: self.engine.put_items(described, done))
+
+    def put_item(self, item_id: str, **fields: Any) -> CollectAnswer:
+        """Describe one item: title, categories, price, available, published, image, url, properties."""
+        return self.put_items([{"id": item_id, **fields}])
+
+    def item(self, item_id: str) -> Item | None:
+        """The item as it stands, or None."""
+        return self.engine.item(ItemId(item_id))
+
+    def delete_item(self, item_id: str) -> CollectAnswer:
+        """Delete an item. Raises NotFound."""
+        return _outcome(lambda done: self.engine.delete_item(ItemId(item_id), done))
+
+    def recommend(self, user_id: str | None = None, **question: Any) -> RecommendAnswer:
+        """Items for somebody: `user_id` or `anonymous_id`, and the fields of `RecommendRequest` in snake case.
+
+        `item_id` stands for the item on the page. Raises Invalid.
+        """
+        wire = {_camel(name): value for name, value in question.items() if name != "item_id"}
+        if "item_id" in question:
+            wire["context"] = {"itemId": question["item_id"]}
+        try:
+            request = msgspec.convert({"userId": user_id, **wire}, RecommendRequest)
+        except msgspec.ValidationError as error:
+            raise Invalid("request_invalid", str(error)) from error
+        return _outcome(lambda done: self.engine.recommend(request, done))
+
+    def verify(self) -> Verification:
+        """Fold the log from zero and compare digests with the live state, view by view."""
+        return self.engine.verify()
+
+    def close(self) -> None:
+        """Keep a snapshot and let go of the files."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: str, **fields: Any) -> CollectAnswer:
+        return self.send(method, {_camel(name): value for name, value in fields.items()})
+
+
+def _outcome(call: Callable[[Callable[[T | HeedfulError], None]], None]) -> T:
+    outcomes: list[T | HeedfulError] = []
+    call(outcomes.append)
+    outcome = outcomes[0]
+    if isinstance(outcome, HeedfulError):
+        raise outcome
+    return outcome
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

@@ -1,0 +1,37 @@
+"""Everything a question depends on, fixed at the door: no stage reads a clock or looks anybody up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.vocabulary.time import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One question in dense numbers.
+
+    subject: dense code, or -1 for nobody in particular.
+    trail: int32 (t,), the distinct items that matter now, newest first: the item on the page, then what the
+        person touched; empty for a stranger without a page.
+    personal: how many of `trail` came from the person and not from the page.
+    owned: int32 (o,), items the person is taken to have.
+    hidden: int32 (h,), items the person asked not to see.
+    page_item: dense code of the item on the page, or -1.
+    excluded: int32 (x,), items the request forbids.
+    as_of: the moment the answer is for.
+    limit: how many items are wanted, 1 to 100.
+    """
+
+    subject: int
+    trail: NDArray[np.int32]
+    personal: int
+    owned: NDArray[np.int32]
+    hidden: NDArray[np.int32]
+    page_item: int
+    excluded: NDArray[np.int32]
+    as_of: Instant
+    limit: int

@@ -1,0 +1,137 @@
+"""The stages in their order: sources, gathering, filters, ranker, policy.
+
+The pipeline is a value that can be printed. It times and counts every stage, so that no component can forget
+to; the components only compute. Nothing disappears: at every filter, considered = kept + removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.pipeline.candidates import Candidates, Gatherer, Proposal
+from heedful.pipeline.context import Context
+from heedful.pipeline.filters import Filter
+from heedful.pipeline.policy import Policy
+from heedful.pipeline.ranker import Ranker
+from heedful.pipeline.sources import NOTHING, Source
+from heedful.views.dictionary import Items
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one component did. considered = kept + len(removed)."""
+
+    stage: str
+    name: str
+    nanoseconds: int
+    considered: int
+    kept: int
+    removed: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """What is shown, best first, and how it came about.
+
+    items: int32 (s,). scores: float64 (s,). propensities: float64 (s,).
+    source: int64 (s,), the source that gave most to each item's score. because: int32 (s,), or -1.
+    ranked: every candidate that was scored, and scores: float64 (n,), for the trace.
+    """
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    propensities: NDArray[np.float64]
+    source: NDArray[np.int64]
+    because: NDArray[np.int32]
+    ranked: Candidates
+    ranked_scores: NDArray[np.float64]
+    stages: tuple[Stage, ...]
+
+
+_NONE = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A way to make slates.
+
+    sources: asked in order, each for at most `width` items. fallback: asked, in order, while fewer candidates
+    than wanted have passed the filters.
+    """
+
+    items: Items
+    gatherer: Gatherer
+    sources: tuple[Source, ...]
+    fallback: tuple[Source, ...]
+    filters: tuple[Filter, ...]
+    ranker: Ranker
+    policy: Policy
+    width: int = 100
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of every `Candidates`: sources, then fallback."""
+        return tuple(source.name for source in (*self.sources, *self.fallback))
+
+    def run(self, context: Context, *, seed: int, more: Sequence[Filter] = ()) -> Slate:
+        """Answer one question. `more` are the request's own filters, applied after ours."""
+        stages: list[Stage] = []
+        filters = (*self.filters, *more)
+        proposals = [self._ask(source, context, self.width, stages) for source in self.sources]
+        silent = [NOTHING] * len(self.fallback)
+        candidates = self._filtered(self.gatherer.gather([*proposals, *silent]), context, filters, stages)
+        for place, source in enumerate(self.fallback):
+            if len(candidates.items) >= context.limit:
+                break
+            silent[place] = self._ask(source, context, self.width * 3, stages)
+            candidates = self._filtered(self.gatherer.gather([*proposals, *silent]), context, filters, stages)
+        began = perf_counter_ns()
+        scores = self.ranker.score(candidates)
+        choice = self.policy.choose(scores, self.items.keys[candidates.items], size=context.limit, seed=seed)
+        rows = choice.rows
+        source = candidates.scores[rows].argmax(axis=1) if len(rows) else np.empty(0, dtype=np.int64)
+        unplaced = np.ones(len(scores), dtype=np.bool_)
+        unplaced[rows] = False
+        spent = perf_counter_ns() - began
+        stages.append(Stage("policy", "choice", spent, len(scores), len(rows), candidates.items[unplaced]))
+        return Slate(
+            items=candidates.items[rows],
+            scores=scores[rows],
+            propensities=choice.propensities,
+            source=source,
+            because=candidates.because[rows, source],
+            ranked=candidates,
+            ranked_scores=scores,
+            stages=tuple(stages),
+        )
+
+    def _ask(self, source: Source, context: Context, limit: int, stages: list[Stage]) -> Proposal:
+        began = perf_counter_ns()
+        proposal = source.propose(context, limit=limit)
+        count = len(proposal.items)
+        stages.append(Stage("source", source.name, perf_counter_ns() - began, count, count, _NONE))
+        return proposal
+
+    def _filtered(
+        self, candidates: Candidates, context: Context, filters: Sequence[Filter], stages: list[Stage]
+    ) -> Candidates:
+        items = candidates.items
+        kept = np.ones(len(items), dtype=np.bool_)
+        considered = len(items)
+        for filter_ in filters:
+            began = perf_counter_ns()
+            still = kept & filter_.keeps(context, items)
+            count = int(np.count_nonzero(still))
+            removed = items[kept & ~still] if count < considered else _NONE
+            stages.append(
+                Stage("filter", filter_.name, perf_counter_ns() - began, considered, count, removed)
+            )
+            kept, considered = still, count
+        if considered == len(items):
+            return candidates
+        return Candidates(items[kept], candidates.scores[kept], candidates.because[kept])

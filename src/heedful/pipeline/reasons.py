@@ -1,0 +1,41 @@
+"""Why an item is there, in one sentence that is true and safe to show: it names items and nothing else."""
+
+from __future__ import annotations
+
+from heedful.pipeline.context import Context
+from heedful.views.catalogue import Catalogue
+from heedful.views.dictionary import Items
+from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.recommendation import Reason
+
+_ABOUT = {
+    "sessions": ("viewed_together", "People with a visit like this one also looked at it, above all after “{}”"),
+    "next": ("viewed_next", "People often go on to it from “{}”"),
+    "together": ("bought_together", "Often bought in the same visit as “{}”"),
+    "category": ("popular_in_category", "Popular now among things like “{}”"),
+}
+_PLAIN = {
+    "trending": Reason("popular", "Popular right now"),
+    "newest": Reason("new", "New here"),
+}
+
+
+class Reasons:
+    """Writes reasons for the items of a slate."""
+
+    def __init__(self, sources: tuple[str, ...], catalogue: Catalogue, items: Items) -> None:
+        self._families = tuple(source.partition("_")[0] for source in sources)
+        self._catalogue = catalogue
+        self._items = items
+
+    def reason(self, source: int, because: int, context: Context) -> Reason:
+        """The reason for an item that column `source` carried, with dense item `because` (or -1) behind it."""
+        family = self._families[source]
+        plain = _PLAIN.get(family)
+        if plain is not None:
+            return plain
+        del context
+        code, sentence = _ABOUT[family]
+        item = self._catalogue.get(because)
+        name = self._items.ids[because]
+        return Reason(code, sentence.format(item.title if item and item.title else name), (ItemId(name),))

@@ -1,0 +1,119 @@
+"""Describe items of the catalogue and delete them. A description is an event, like everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from uuid import uuid4
+
+import msgspec
+
+from heedful.log.codec import encode
+from heedful.views.fold import Fold
+from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
+from heedful.vocabulary.event import Event, Record
+from heedful.vocabulary.ids import NOBODY, EventId, ItemId
+from heedful.vocabulary.item import Item
+from heedful.vocabulary.kinds import ITEM, ITEM_DELETED
+from heedful.vocabulary.receipt import Receipt, Status
+from heedful.vocabulary.time import Clock, Instant
+
+MAX_ITEMS = 10_000
+MAX_BYTES = 32 * 1024
+
+Done = Callable[[CollectAnswer | HeedfulError], None]
+
+
+class Submitter(Protocol):
+    """Where records go: `log.commit.GroupCommit`."""
+
+    def submit(self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | HeedfulError], None]) -> None:
+        """Store `records`; `done` is told when they are durable and folded."""
+
+
+class Describe:
+    """The service. The latest description of an item counts; a deleted item stays deleted until written again."""
+
+    def __init__(self, *, fold: Fold, submitter: Submitter, clock: Clock) -> None:
+        self._fold = fold
+        self._submitter = submitter
+        self._clock = clock
+        self._last = Instant(0)
+
+    def put(self, items: Sequence[Item], done: Done) -> None:
+        """Describe `items`, at most 10,000; one that is not valid refuses only itself.
+
+        `done` gets one fate per item, in order, when they are durable and every answer reflects them.
+        Raises Invalid (`too_many_items`) for more.
+        """
+        if len(items) > MAX_ITEMS:
+            raise Invalid("too_many_items", f"at most {MAX_ITEMS:,} items in one call, not {len(items):,}")
+        fates: list[EventFate] = []
+        records = []
+        for item in items:
+            event = Event(kind=ITEM, name=item.id, properties=msgspec.json.encode(item))
+            fault = _fault(item, event.properties)
+            if fault is None:
+                records.append(_record(event, f"catalogue:{uuid4().hex}", self._next_instant()))
+            fates.append(fault or EventFate(item.id, Status.ACCEPTED))
+        self._submit(records, fates, done)
+
+    def delete(self, item: ItemId, done: Done) -> None:
+        """Delete `item`: it appears in no answer from the moment `done` is called. Raises NotFound if unknown."""
+        code = self._fold.items.find(item)
+        if code < 0 or self._fold.catalogue.deleted(code):
+            raise NotFound(f"there is no item {item!r}")
+        event = Event(kind=ITEM_DELETED, name=item)
+        record = _record(event, f"catalogue:{uuid4().hex}", self._next_instant())
+        self._submit([record], [EventFate(item, Status.ACCEPTED)], done)
+
+    def put_as_of(self, described: Sequence[tuple[Item, Instant, str]], done: Done) -> None:
+        """Describe items as they were at other times: (item, when, event id). A known event id adds nothing."""
+        fates = []
+        records = []
+        for item, at, event_id in described:
+            event = Event(kind=ITEM, name=item.id, properties=msgspec.json.encode(item))
+            fault = _fault(item, event.properties)
+            if fault is None:
+                records.append(_record(event, event_id, at))
+            fates.append(fault or EventFate(item.id, Status.ACCEPTED))
+        self._submit(records, fates, done)
+
+    def _submit(self, records: Sequence[Record], fates: Sequence[EventFate], done: Done) -> None:
+        def finished(outcome: Sequence[Receipt] | HeedfulError) -> None:
+            if isinstance(outcome, HeedfulError):
+                done(outcome)
+            else:
+                done(CollectAnswer(True, self._fold.cursor.encode(), tuple(fates)))
+
+        if records:
+            self._submitter.submit(records, finished)
+        else:
+            finished(())
+
+    def _next_instant(self) -> Instant:
+        """Now, and later than any before, so that of two descriptions the one called later wins."""
+        self._last = Instant(max(self._clock.now(), self._last + 1))
+        return self._last
+
+
+def _record(event: Event, event_id: str, at: Instant) -> Record:
+    return Record(
+        id=EventId(event_id),
+        subject=NOBODY,
+        at=at,
+        client=at,
+        sent=Instant(0),
+        received=at,
+        body=encode(event),
+    )
+
+
+def _fault(item: Item, encoded: bytes) -> EventFate | None:
+    """Why `item` cannot be kept, or None."""
+    if not 1 <= len(item.id) <= 200:
+        return EventFate(item.id[:200], Status.REFUSED, "item_id_invalid", "$.id", "an id has 1 to 200 characters")
+    if len(encoded) > MAX_BYTES:
+        return EventFate(item.id, Status.REFUSED, "item_too_large", "$", f"an item has at most {MAX_BYTES} bytes")
+    return None

@@ -1,0 +1,181 @@
+"""Everything one process does, behind one door: what the faces call.
+
+One thread owns the engine. With `post` the log's commits run beside it and finish through `post`; without it
+every call returns when its work is durable and folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from heedful.log.commit import GroupCommit
+from heedful.log.cursor import Cursor, decode_cursor
+from heedful.log.log import Log
+from heedful.objects.folder import Folder
+from heedful.records.keys import Keys
+from heedful.services import remember
+from heedful.services.collect import Collect
+from heedful.services.describe import Describe
+from heedful.services.recommend import Recommend
+from heedful.services.verify import Verification, verify
+from heedful.views.fold import Fold
+from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.errors import HeedfulError, LogUnavailable
+from heedful.vocabulary.event import Stored
+from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.item import Item
+from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+
+T = TypeVar("T")
+Done = Callable[[T | HeedfulError], None]
+Later = Callable[[float, Callable[[], None]], object]
+
+PATIENCE = 0.2
+"""Seconds that a question waits for its `after` before it is answered with `behind`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How the engine is. counters: base units, by metric name without the prefix."""
+
+    ready: bool
+    reason: str
+    position: str
+    log_stopped: str | None
+    counters: dict[str, float]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A question whose `after` has not been folded yet."""
+
+    after: Cursor
+    request: RecommendRequest
+    done: Done[RecommendAnswer]
+    answered: bool = field(default=False)
+
+
+class Engine:
+    """The services of one process, wired (`compose`)."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        fold: Fold,
+        commits: GroupCommit,
+        collect: Collect,
+        describe: Describe,
+        recommend: Recommend,
+        keys: Keys,
+        snapshots: Folder | None,
+        fresh_fold: Callable[[], Fold],
+        later: Later | None = None,
+    ) -> None:
+        self.keys = keys
+        self.fold = fold
+        self.collecting = collect
+        self.describing = describe
+        self.recommending = recommend
+        self.later = later
+        self._log = log
+        self._commits = commits
+        self.snapshots = snapshots
+        self._fresh_fold = fresh_fold
+        self._waiting: list[Waiting] = []
+        self.snapshot_at = sum(fold.cursor.offsets)
+
+    def folded(self, stored: Sequence[Stored]) -> None:
+        """Count what became durable in, then answer whoever waited for it."""
+        self.fold.apply(stored)
+        if self._waiting:
+            still = []
+            for waiting in self._waiting:
+                if self.fold.cursor.covers(waiting.after):
+                    self._answer(waiting, behind=False)
+                else:
+                    still.append(waiting)
+            self._waiting = still
+
+    def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
+        """Take a Segment call. Raises Invalid or TooLarge at once; otherwise `done` is called once."""
+        self.collecting.call(method, body, source, done)
+
+    def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
+        """Answer a question; one with an `after` beyond the fold waits a little. Raises Invalid at once."""
+        after = decode_cursor(request.after) if request.after else None
+        if after is None or self.fold.cursor.covers(after):
+            done(self.recommending.recommend(request))
+            return
+        waiting = Waiting(after, request, done)
+        if self.later is None:
+            self._answer(waiting, behind=True)
+            return
+        self._waiting.append(waiting)
+        self.later(PATIENCE, lambda: self._answer(waiting, behind=True))
+
+    def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
+        """Describe items. Raises Invalid at once."""
+        self.describing.put(items, done)
+
+    def delete_item(self, item: ItemId, done: Done[CollectAnswer]) -> None:
+        """Delete an item. Raises NotFound at once."""
+        self.describing.delete(item, done)
+
+    def item(self, item: ItemId) -> Item | None:
+        """The item as it stands now, or None when it was never described or is deleted."""
+        code = self.fold.items.find(item)
+        return None if code < 0 else self.fold.catalogue.get(code)
+
+    def status(self) -> EngineStatus:
+        """Whether the engine can serve, and its counters."""
+        stopped = self._commits.stopped
+        fold = self.fold
+        return EngineStatus(
+            ready=stopped is None,
+            reason=stopped or "",
+            position=fold.cursor.encode(),
+            log_stopped=stopped,
+            counters={
+                "log_commits_total": float(self._commits.commits),
+                "log_records_total": float(self._commits.records),
+                "log_commit_seconds_total": self._commits.seconds,
+                "decisions_total": float(self.recommending.decisions),
+                "fold_position": float(sum(fold.cursor.offsets)),
+                "subjects": float(len(fold.subjects)),
+                "items": float(len(fold.items)),
+            },
+        )
+
+    def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
+        """Fold the log from zero beside the live state and compare the digests."""
+        return verify(self.fold, self._fresh_fold(), self._log, progress=progress)
+
+    def snapshot(self) -> str | None:
+        """Write a snapshot now if anything came since the last; returns its name. Raises OSError."""
+        place = sum(self.fold.cursor.offsets)
+        if self.snapshots is None or place == self.snapshot_at:
+            return None
+        self.snapshot_at = place
+        return remember.take(self.fold, self.snapshots)
+
+    def close(self) -> None:
+        """Let what is under way finish, keep a snapshot, and let go of the files."""
+        self._commits.close()
+        if self._commits.stopped is None:
+            self.snapshot()
+        self._log.close()
+
+    def _answer(self, waiting: Waiting, *, behind: bool) -> None:
+        if waiting.answered:
+            return
+        waiting.answered = True
+        try:
+            waiting.done(self.recommending.recommend(waiting.request, behind=behind))
+        except HeedfulError as error:
+            waiting.done(error)
+
+
+__all__ = ["Done", "Engine", "EngineStatus", "LogUnavailable"]

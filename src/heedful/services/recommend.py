@@ -1,0 +1,273 @@
+"""Answer a question for items, and write down what was answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.log.codec import encode
+from heedful.pipeline.conditions import compiled_condition, parse_condition
+from heedful.pipeline.context import Context
+from heedful.pipeline.filters import Filter, Holds
+from heedful.pipeline.pipeline import Pipeline, Slate
+from heedful.pipeline.reasons import Reasons
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.dictionary import MISSING
+from heedful.views.fold import Fold
+from heedful.vocabulary.errors import HeedfulError, Invalid
+from heedful.vocabulary.event import Event, Record
+from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
+from heedful.views.rows import Rows
+from heedful.vocabulary.kinds import BUILT_IN, DECISION, DISLIKE, HIDE, REFUND
+from heedful.vocabulary.receipt import Receipt
+from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
+from heedful.vocabulary.time import Clock, Instant, instant
+
+MAX_LIMIT = 100
+MAX_EXCLUDED = 1_000
+_TRAIL = 6
+_LOOK_BACK = 60
+_NONE = np.empty(0, dtype=np.int32)
+_HIDE, _DISLIKE, _REFUND = (BUILT_IN.index(kind) for kind in (HIDE, DISLIKE, REFUND))
+
+
+class Submitter(Protocol):
+    """Where decisions go: `log.commit.GroupCommit`."""
+
+    def submit(self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | HeedfulError], None]) -> None:
+        """Store `records`; `done` is told when they are durable and folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whom the answer is for. subject is NOBODY when the question names no person."""
+
+    subject: SubjectId
+    user: str
+    anonymous: str
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the log keeps of an answer: columns over the items shown, best first."""
+
+    placement: str
+    items: tuple[str, ...]
+    seed: int
+    scores: tuple[float, ...]
+    propensities: tuple[float, ...]
+    reasons: tuple[str, ...]
+    position: str
+    personalized: bool
+
+
+class Recommend:
+    """The service. One thread owns it, the fold and the pipeline."""
+
+    def __init__(
+        self, *, fold: Fold, pipeline: Pipeline, submitter: Submitter, pseudonyms: Pseudonyms, clock: Clock
+    ) -> None:
+        self._fold = fold
+        self._pipeline = pipeline
+        self._submitter = submitter
+        self._pseudonyms = pseudonyms
+        self._clock = clock
+        self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
+        self._encoder = msgspec.json.Encoder()
+        self.decisions = 0
+
+    def recommend(self, request: RecommendRequest, *, behind: bool = False) -> RecommendAnswer:
+        """Answer `request` from the state of this moment. The decision goes to the log without being waited for.
+
+        behind: the caller could not bring the fold as far as the request asked.
+        Raises Invalid when a field is out of range.
+        """
+        _check(request)
+        now = self._clock.now()
+        asker = self._asker(request)
+        context = self._context(request, asker.subject, now)
+        more = self._own_filters(request)
+        seed = int.from_bytes(os.urandom(8), "little")
+        slate = self._pipeline.run(context, seed=seed, more=more)
+        decision = DecisionId(f"{now:x}{seed:016x}")
+        answer = RecommendAnswer(
+            decision_id=decision,
+            items=self._items(slate, context),
+            personalized=_personalized(slate, context),
+            position=self._fold.cursor.encode(),
+            degraded=False,
+            behind=behind,
+            trace=self._trace(slate, context) if request.explain else None,
+        )
+        self._write_down(decision, answer, asker, request, seed, now)
+        self.decisions += 1
+        return answer
+
+    def _asker(self, request: RecommendRequest) -> Asker:
+        user, anonymous = request.user_id or "", request.anonymous_id or ""
+        if user:
+            return Asker(self._pseudonyms.user(user), user, anonymous)
+        if anonymous:
+            return Asker(self._pseudonyms.anonymous(anonymous), "", anonymous)
+        return Asker(NOBODY, "", "")
+
+    def _context(self, request: RecommendRequest, subject: SubjectId, now: Instant) -> Context:
+        fold = self._fold
+        code = fold.subjects.find(subject) if subject else MISSING
+        page = fold.items.find(request.context.item_id) if request.context.item_id else MISSING
+        touched, owned, hidden = self._person(code)
+        trail = [page, *(item for item in touched if item != page)] if page != MISSING else touched
+        excluded = [code for code in map(fold.items.find, request.exclude) if code != MISSING]
+        return Context(
+            subject=code,
+            trail=np.array(trail[:_TRAIL], dtype=np.int32),
+            personal=len(trail[:_TRAIL]) - (page != MISSING),
+            owned=owned,
+            hidden=hidden,
+            page_item=page,
+            excluded=np.array(excluded, dtype=np.int32) if excluded else _NONE,
+            as_of=instant(request.as_of) if request.as_of else now,
+            limit=request.limit,
+        )
+
+    def _person(self, code: int) -> tuple[list[int], NDArray[np.int32], NDArray[np.int32]]:
+        """The distinct items a person touched last, newest first; those they own; those they hid."""
+        if code == MISSING:
+            return [], _NONE, _NONE
+        fold = self._fold
+        rows = fold.history.rows(code)
+        items, kinds = rows.item, rows.kind
+        some = items >= 0
+        touched = items[fold.meanings.joins[kinds] & some][: -_LOOK_BACK - 1 : -1]
+        trail = list(dict.fromkeys(touched.tolist()))[:_TRAIL]
+        owned = items[fold.meanings.seen[kinds] & some]
+        hidden = items[((kinds == _HIDE) | (kinds == _DISLIKE)) & some]
+        if len(owned) and (kinds == _REFUND).any():
+            owned = _still_owned(rows, fold.meanings.seen)
+        return trail, owned, hidden
+
+    def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
+        if request.filter is None:
+            return ()
+        condition = compiled_condition(parse_condition(request.filter))
+        return (Holds(condition, self._fold.catalogue, self._fold.items),)
+
+    def _items(self, slate: Slate, context: Context) -> tuple[RecommendedItem, ...]:
+        ids, reason = self._fold.items.ids, self._reasons.reason
+        return tuple(
+            RecommendedItem(ItemId(ids[item]), score, reason(source, because, context), propensity)
+            for item, score, source, because, propensity in zip(
+                slate.items.tolist(),
+                slate.scores.tolist(),
+                slate.source.tolist(),
+                slate.because.tolist(),
+                slate.propensities.tolist(),
+                strict=True,
+            )
+        )
+
+    def _write_down(
+        self,
+        decision: DecisionId,
+        answer: RecommendAnswer,
+        asker: Asker,
+        request: RecommendRequest,
+        seed: int,
+        now: Instant,
+    ) -> None:
+        kept = Decision(
+            placement=request.placement,
+            items=tuple(item.item_id for item in answer.items),
+            seed=seed,
+            scores=tuple(round(item.score, 6) for item in answer.items),
+            propensities=tuple(item.propensity for item in answer.items),
+            reasons=tuple(item.reason.code for item in answer.items),
+            position=answer.position,
+            personalized=answer.personalized,
+        )
+        event = Event(
+            kind=DECISION,
+            user=asker.user,
+            anonymous=asker.anonymous,
+            name=request.placement,
+            decision=decision,
+            properties=self._encoder.encode(kept),
+        )
+        record = Record(
+            id=EventId(f"heedful:{decision}"),
+            subject=asker.subject,
+            at=now,
+            client=Instant(0),
+            sent=Instant(0),
+            received=now,
+            body=encode(event),
+        )
+        self._submitter.submit((record,), _unwatched)
+
+    def _trace(self, slate: Slate, context: Context) -> dict[str, Any]:
+        """Everything that happened on the way, in external ids, for people who may see it."""
+        ids = self._fold.items.ids
+        ranked = slate.ranked
+        return {
+            "subjectKnown": context.subject != MISSING,
+            "trail": [ids[item] for item in context.trail.tolist()],
+            "stages": [
+                {
+                    "stage": stage.stage,
+                    "name": stage.name,
+                    "microseconds": stage.nanoseconds / 1_000,
+                    "considered": stage.considered,
+                    "kept": stage.kept,
+                    "removed": [ids[item] for item in stage.removed.tolist()],
+                }
+                for stage in slate.stages
+            ],
+            "candidates": [
+                {
+                    "itemId": ids[item],
+                    "score": score,
+                    "sources": {
+                        name: value
+                        for name, value in zip(self._pipeline.names, row, strict=True)
+                        if value > 0
+                    },
+                }
+                for item, score, row in zip(
+                    ranked.items.tolist(), slate.ranked_scores.tolist(), ranked.scores.tolist(), strict=True
+                )
+            ],
+        }
+
+
+def _check(request: RecommendRequest) -> None:
+    if not 1 <= request.limit <= MAX_LIMIT:
+        raise Invalid("limit_invalid", f"limit must be 1 to {MAX_LIMIT}, not {request.limit}", path="$.limit")
+    if len(request.exclude) > MAX_EXCLUDED:
+        raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="$.exclude")
+
+
+def _still_owned(rows: Rows, seen: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Items whose bought quantity exceeds what went back."""
+    net: dict[int, int] = {}
+    for item, kind, quantity in zip(rows.item.tolist(), rows.kind.tolist(), rows.quantity.tolist(), strict=True):
+        if item >= 0 and (seen[kind] or kind == _REFUND):
+            net[item] = net.get(item, 0) + (-quantity if kind == _REFUND else quantity)
+    return np.array([item for item, quantity in net.items() if quantity > 0], dtype=np.int32)
+
+
+def _personalized(slate: Slate, context: Context) -> bool:
+    """Whether anything the person did carried an item that is shown."""
+    if not context.personal:
+        return False
+    mine = context.trail[len(context.trail) - context.personal :]
+    return bool(np.isin(slate.because, mine).any())
+
+
+def _unwatched(outcome: object) -> None:
+    """A decision's sync is not waited for: a crash may lose the last milliseconds of decisions."""
+    del outcome

@@ -1,0 +1,264 @@
+"""Log to views: every record's share is added once, whatever is read twice, late or in another order.
+
+State and cursor move together: `apply` counts a batch in and moves the cursor past it, and a snapshot holds
+both. Nothing here waits, reads a clock or writes to the log.
+
+Among records under one event id only one counts, the one of lowest rank (`Record.rank`), so that the state is
+a function of the set of records. `claims` knows which positions stand under an id; bodies are read again only
+where an id is contested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.log.claims import Claims
+from heedful.log.cursor import Cursor
+from heedful.log.log import Bodies
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.catalogue import Catalogue
+from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.history import History
+from heedful.views.interpret import Interpreter, Share, order_rows
+from heedful.views.meanings import Meanings
+from heedful.views.orders import OrderRow, Orders
+from heedful.views.rows import Rows
+from heedful.views.sessions import Sessions
+from heedful.views.trends import Trends
+from heedful.views.view import View
+from heedful.vocabulary.errors import Corrupt
+from heedful.vocabulary.event import Event, Position, Record, Stored, offset_of, partition_of
+from heedful.vocabulary.kinds import Meaning
+from heedful.vocabulary.time import MINUTE, Instant
+
+NO_FLOOR = Instant(-(1 << 62))
+
+
+class Fold:
+    """All views of one process, and how far they have come.
+
+    idle: a session ends after this many microseconds without an event.
+    catalogue_required: whether an item must be described before it can be recommended.
+    """
+
+    def __init__(
+        self,
+        *,
+        pseudonyms: Pseudonyms,
+        claims: Claims,
+        bodies: Bodies,
+        decode: Callable[[bytes], Event],
+        meanings: Mapping[str, Meaning] | None = None,
+        idle: int = 30 * MINUTE,
+        catalogue_required: bool = False,
+    ) -> None:
+        self.items = Items(pseudonyms)
+        self.kinds = Kinds()
+        self.subjects = Subjects()
+        self.meanings = Meanings(self.kinds, meanings)
+        self.history = History(self.subjects, self.items, self.kinds)
+        self.sessions = Sessions(
+            self.history, self.items, self.subjects, self.kinds, self.meanings.joins, idle=idle
+        )
+        self.trends = Trends(self.items, self.meanings.weights)
+        self.catalogue = Catalogue(self.items, required=catalogue_required)
+        self.orders = Orders(self.items, self.subjects, self.kinds)
+        self.cursor = Cursor()
+        self.floor = NO_FLOOR
+        self.claims = claims
+        self._bodies = bodies
+        self._fingerprint = pseudonyms.fingerprint
+        self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode)
+        self._settings = f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())}"
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views that count rows, in the order in which they must be told: sessions read the history."""
+        return self.history, self.sessions, self.trends
+
+    def apply(self, batch: Sequence[Stored]) -> None:
+        """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.
+
+        Raises Corrupt if a body does not read; then nothing of the batch was counted.
+        """
+        fresh = self._beyond_the_cursor(batch)
+        if not fresh:
+            return
+        records = [stored.record for stored in fresh]
+        fingerprints = [self._fingerprint(record.id) for record in records]
+        contested = self.claims.put_many(
+            np.array(fingerprints, dtype=np.uint64),
+            np.array([stored.position for stored in fresh], dtype=np.int64),
+        )
+        if contested.any():
+            gained, lost = self._contest(fresh, fingerprints, contested)
+        else:
+            gained, lost = list(zip(records, fingerprints, strict=True)), []
+        self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
+        for stored in fresh:
+            self.cursor = self.cursor.advanced(stored.position)
+
+    def retract(self, batch: Sequence[Stored]) -> None:
+        """Take `batch` out, as if these records had never been: what they displaced counts again.
+
+        Each must have been applied. The cursor stays. Raises Corrupt if a body does not read.
+        """
+        gained: list[tuple[Record, int]] = []
+        lost: list[tuple[Record, int]] = []
+        for stored in batch:
+            fingerprint = self._fingerprint(stored.record.id)
+            before = self._winner(fingerprint, stored.record.id, without=None)
+            if not self.claims.remove(fingerprint, stored.position):
+                continue
+            if before is not None and before.position == stored.position:
+                lost.append((before.record, fingerprint))
+                after = self._winner(fingerprint, stored.record.id, without=stored.position)
+                if after is not None:
+                    gained.append((after.record, fingerprint))
+        self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
+
+    def advance(self, floor: Instant) -> None:
+        """Drop everything before `floor` and ignore such events from now on. Never backwards."""
+        if floor <= self.floor:
+            return
+        self.floor = floor
+        for view in self.views:
+            view.advance(floor)
+
+    def digests(self) -> dict[str, str]:
+        """The digest of every view, by name, as hexadecimal text."""
+        named = {view.name: view.digest() for view in self.views}
+        named[self.catalogue.name] = self.catalogue.digest()
+        named[self.orders.name] = self.orders.digest()
+        return {name: digest.hex() for name, digest in sorted(named.items())}
+
+    def key(self) -> str:
+        """What a snapshot of this fold is of: settings and versions. Another key means another meaning."""
+        parts = (*self.views, self.catalogue, self.orders)
+        return f"{self._settings} " + " ".join(f"{part.name}={part.version}" for part in parts)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Every array that `restore` needs, under `view.array` names. They may be the live ones."""
+        arrays: dict[str, NDArray[Any]] = {}
+        arrays["items.text"], arrays["items.ends"] = _packed(self.items.ids)
+        arrays["kinds.text"], arrays["kinds.ends"] = _packed(self.kinds.names)
+        for name, part in self._parts():
+            arrays.update({f"{name}.{array}": value for array, value in part.state().items()})
+        return arrays
+
+    def restore(self, cursor: Cursor, floor: Instant, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over a state that `state` gave. Only on a fold that has seen nothing. Raises Corrupt."""
+        try:
+            for item in _unpacked(arrays["items.text"], arrays["items.ends"]):
+                self.items.code(item)
+            for kind in _unpacked(arrays["kinds.text"], arrays["kinds.ends"]):
+                self.kinds.code(kind)
+            for name, part in self._parts():
+                prefix = name + "."
+                part.restore(
+                    {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
+                )
+        except KeyError as error:
+            raise Corrupt(f"the snapshot has no array {error}") from error
+        self.cursor, self.floor = cursor, floor
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        parts: list[tuple[str, Any]] = [("subjects", self.subjects), ("claims", self.claims)]
+        return parts + [(part.name, part) for part in (*self.views, self.catalogue, self.orders)]
+
+    def _beyond_the_cursor(self, batch: Sequence[Stored]) -> list[Stored]:
+        ends: dict[int, int] = {}
+        fresh = []
+        for stored in batch:
+            partition, offset = partition_of(stored.position), offset_of(stored.position)
+            if offset > ends.get(partition, self.cursor.offset(partition)):
+                ends[partition] = offset
+                fresh.append(stored)
+        return fresh
+
+    def _contest(
+        self, fresh: Sequence[Stored], fingerprints: Sequence[int], contested: NDArray[np.bool_]
+    ) -> tuple[list[tuple[Record, int]], list[tuple[Record, int]]]:
+        """What a batch adds and takes away when some of its ids stood in the log before."""
+        here = {stored.position: stored for stored in fresh}
+        shared = {int(f) for f, again in zip(fingerprints, contested, strict=True) if again}
+        gained = []
+        lost = []
+        settled: set[tuple[int, str]] = set()
+        for stored, fingerprint in zip(fresh, fingerprints, strict=True):
+            if fingerprint not in shared:
+                gained.append((stored.record, fingerprint))
+                continue
+            if (fingerprint, stored.record.id) in settled:
+                continue
+            settled.add((fingerprint, stored.record.id))
+            before = self._winner(fingerprint, stored.record.id, without=None)
+            candidates = [one for one in fresh if one.record.id == stored.record.id and one.position in here]
+            after = min(candidates if before is None else [before, *candidates], key=_rank)
+            if before is None:
+                gained.append((after.record, fingerprint))
+            elif after.position != before.position:
+                lost.append((before.record, fingerprint))
+                gained.append((after.record, fingerprint))
+        return gained, lost
+
+    def _winner(self, fingerprint: int, event: str, *, without: Position | None) -> Stored | None:
+        """The record that counts under `event` among those the fold has seen, bodies read again."""
+        places = [
+            place
+            for place in self.claims.holders(fingerprint)
+            if place != without and offset_of(place) <= self.cursor.offset(partition_of(place))
+        ]
+        same = [stored for stored in self._bodies.fetch(places) if stored.record.id == event]
+        return min(same, key=_rank, default=None)
+
+    def _change(self, *, added: Share, removed: Share) -> None:
+        """Bring shares to the views: catalogue and orders first, then rows, taken before given."""
+        self.catalogue.retract(removed.changes)
+        self.catalogue.apply(added.changes)
+        given, taken = self._resolve_orders(added, removed)
+        for rows in (self._interpreter.rows(removed), order_rows(taken)):
+            self._tell("retract", rows)
+        for rows in (self._interpreter.rows(added), order_rows(given)):
+            self._tell("apply", rows)
+        self.catalogue.ensure(len(self.items))
+
+    def _tell(self, verb: str, rows: Rows) -> None:
+        if len(rows):
+            for view in self.views:
+                getattr(view, verb)(rows)
+
+    def _resolve_orders(self, added: Share, removed: Share) -> tuple[list[OrderRow], list[OrderRow]]:
+        """The rows that order events give and take, with what cancels out left out."""
+        net: dict[OrderRow, int] = {}
+        deltas = [self.orders.retract(event) for event in removed.orders]
+        deltas += [self.orders.apply(event) for event in added.orders]
+        for delta in deltas:
+            for row in delta.added:
+                net[row] = net.get(row, 0) + 1
+            for row in delta.removed:
+                net[row] = net.get(row, 0) - 1
+        return [row for row, sign in net.items() if sign > 0], [row for row, sign in net.items() if sign < 0]
+
+
+def _rank(stored: Stored) -> tuple[Any, ...]:
+    return (*stored.record.rank(), stored.position)
+
+
+def _packed(names: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Texts as one array of UTF-8 bytes and the end of each."""
+    encoded = [name.encode() for name in names]
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), ends
+
+
+def _unpacked(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
+    whole = text.tobytes()
+    return [
+        whole[start:end].decode()
+        for start, end in zip([0, *ends.tolist()], ends.tolist(), strict=False)
+    ]

@@ -1,0 +1,146 @@
+"""What one record says to the views: the pure function from an event to its share.
+
+The same function serves learning and forgetting, so that what was added is exactly what is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.catalogue import ItemChange
+from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.orders import OrderEvent, OrderLine, OrderRow
+from heedful.views.rows import NO_ITEM, Rows
+from heedful.vocabulary.errors import Corrupt
+from heedful.vocabulary.event import Event, Record
+from heedful.vocabulary.ids import NOBODY, SubjectId
+from heedful.vocabulary.item import Item
+from heedful.vocabulary.kinds import CANCEL, ITEM, ITEM_DELETED, PURCHASE, REFUND
+
+RECORD_LINE = 0xFFFF
+"""The line number of the row that says only that a record exists: item-less events, and order events, whose
+items come and go with their order."""
+
+_OF_AN_ORDER = frozenset({PURCHASE, REFUND, CANCEL})
+
+
+@dataclass(slots=True)
+class Share:
+    """What a batch of records says: plain columns under construction, item changes, and order events."""
+
+    subjects: list[SubjectId] = field(default_factory=list)
+    items: list[int] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+    ats: list[int] = field(default_factory=list)
+    fingerprints: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    quantities: list[int] = field(default_factory=list)
+    changes: list[ItemChange] = field(default_factory=list)
+    orders: list[OrderEvent] = field(default_factory=list)
+
+
+class Interpreter:
+    """Reads records in the dense numbers of one process."""
+
+    def __init__(
+        self, items: Items, kinds: Kinds, subjects: Subjects, pseudonyms: Pseudonyms, decode: Callable[[bytes], Event]
+    ) -> None:
+        self._items = items
+        self._kinds = kinds
+        self._subjects = subjects
+        self._pseudonyms = pseudonyms
+        self._decode = decode
+
+    def share(self, records: Iterable[tuple[Record, int]]) -> Share:
+        """The share of `records`, each with its fingerprint. Raises Corrupt if a body does not read."""
+        share = Share()
+        subjects, items, kinds, ats = share.subjects, share.items, share.kinds, share.ats
+        fingerprints, numbers, quantities = share.fingerprints, share.lines, share.quantities
+        item_codes, kind_codes, decode = self._items.codes, self._kinds.codes, self._decode
+        for record, fingerprint in records:
+            event = decode(record.body)
+            kind = event.kind
+            lines = event.lines
+            if record.subject == NOBODY:
+                self._catalogue(record, event, fingerprint, share)
+                continue
+            if event.order and kind in _OF_AN_ORDER:
+                self._order(record, event, fingerprint, share)
+                lines = ()
+            kind_code = kind_codes.get(kind)
+            if kind_code is None:
+                kind_code = self._kinds.code(kind)
+            if not lines:
+                subjects.append(record.subject)
+                items.append(NO_ITEM)
+                kinds.append(kind_code)
+                ats.append(record.at)
+                fingerprints.append(fingerprint)
+                numbers.append(RECORD_LINE)
+                quantities.append(1)
+                continue
+            for number, line in enumerate(lines):
+                item_code = item_codes.get(line.item)
+                subjects.append(record.subject)
+                items.append(self._items.code(line.item) if item_code is None else item_code)
+                kinds.append(kind_code)
+                ats.append(record.at)
+                fingerprints.append(fingerprint)
+                numbers.append(number)
+                quantities.append(line.quantity)
+        return share
+
+    def rows(self, share: Share) -> Rows:
+        """The columns of `share` as arrays."""
+        return Rows(
+            subject=self._subjects.codes(share.subjects),
+            item=np.array(share.items, dtype=np.int32),
+            kind=np.array(share.kinds, dtype=np.uint16),
+            at=np.array(share.ats, dtype=np.int64),
+            fingerprint=np.array(share.fingerprints, dtype=np.uint64),
+            line=np.array(share.lines, dtype=np.uint16),
+            quantity=np.array(share.quantities, dtype=np.int32),
+        )
+
+    def _catalogue(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        if event.kind == ITEM:
+            try:
+                item = msgspec.json.decode(event.properties, type=Item)
+            except msgspec.DecodeError as error:
+                raise Corrupt(f"the item event {record.id} does not read: {error}") from error
+            share.changes.append(ItemChange(self._items.code(item.id), record.at, fingerprint, item))
+        elif event.kind == ITEM_DELETED:
+            share.changes.append(ItemChange(self._items.code(event.name), record.at, fingerprint, None))
+
+    def _order(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        lines = tuple(
+            OrderLine(number, line.key or line.item, self._items.code(line.item), line.quantity)
+            for number, line in enumerate(event.lines)
+        )
+        order = OrderEvent(
+            order=self._pseudonyms.order_key(event.order),
+            kind=event.kind,
+            subject=int(self._subjects.codes((record.subject,))[0]),
+            at=record.at,
+            fingerprint=fingerprint,
+            lines=lines,
+        )
+        share.orders.append(order)
+
+
+def order_rows(rows: Sequence[OrderRow]) -> Rows:
+    """The columns of rows that the orders view gave or took."""
+    return Rows(
+        subject=np.array([row.subject for row in rows], dtype=np.int32),
+        item=np.array([row.item for row in rows], dtype=np.int32),
+        kind=np.array([row.kind for row in rows], dtype=np.uint16),
+        at=np.array([row.at for row in rows], dtype=np.int64),
+        fingerprint=np.array([row.fingerprint for row in rows], dtype=np.uint64),
+        line=np.array([row.line for row in rows], dtype=np.uint16),
+        quantity=np.array([row.quantity for row in rows], dtype=np.int32),
+    )

@@ -1,0 +1,37 @@
+"""What an operator may set. A setting exists where two deployments truly differ."""
+
+from __future__ import annotations
+
+import msgspec
+
+from heedful.vocabulary.kinds import Meaning
+
+
+class CatalogueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """required: only items that were described can be recommended; otherwise any item seen in events can."""
+
+    required: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Read from `settings.toml` in the data folder.
+
+    idle_minutes: a session ends after this long without an event, more than 0.
+    retention_days: views forget what is older than this, at least 1; 0 keeps everything the log keeps.
+    snapshot_every: a snapshot is made in the background after this many new records; 0 only at the end.
+    kinds: what an event kind teaches, by name; replaces the default of that kind.
+    names: your own event names to kinds, as `"Song Played" = "view"`.
+    """
+
+    idle_minutes: float = 30.0
+    retention_days: int = 0
+    snapshot_every: int = 1_000_000
+    catalogue: CatalogueSettings = CatalogueSettings()
+    kinds: dict[str, Meaning] = {}
+    names: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if self.idle_minutes <= 0:
+            raise ValueError("idle_minutes must be more than 0")
+        if self.retention_days < 0 or self.snapshot_every < 0:
+            raise ValueError("retention_days and snapshot_every must be 0 or more")
