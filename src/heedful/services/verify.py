@@ -30,11 +30,13 @@ def catch_up(fold: Fold, log: Log, *, progress: Callable[[int], None] | None = N
     progress: told the number read so far after every batch. Raises Corrupt if a record does not read.
     """
     count = 0
+    end = log.end()
     while batch_read := log.read(fold.cursor, limit=batch):
         fold.apply(batch_read)
         count += len(batch_read)
         if progress is not None:
             progress(count)
+    fold.reach(end)  # records that were purged at the end are not read
     return count
 
 

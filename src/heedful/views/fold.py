@@ -31,9 +31,9 @@ from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
-from heedful.vocabulary.event import Event, Position, Record, Stored, offset_of, partition_of
+from heedful.vocabulary.event import Event, Position, Record, Stored, offset_of, partition_of, position
 from heedful.vocabulary.kinds import Meaning
-from heedful.vocabulary.time import MINUTE, Instant
+from heedful.vocabulary.time import DAY, MINUTE, Instant
 
 NO_FLOOR = Instant(-(1 << 62))
 
@@ -102,6 +102,11 @@ class Fold:
         for stored in fresh:
             self.cursor = self.cursor.advanced(stored.position)
 
+    def reach(self, end: Cursor) -> None:
+        """Move the cursor to `end`, where the caller has read everything that is left to read."""
+        for partition, offset in enumerate(end.offsets):
+            self.cursor = self.cursor.advanced(position(partition, offset))
+
     def retract(self, batch: Sequence[Stored]) -> None:
         """Take `batch` out, as if these records had never been: what they displaced counts again.
 
@@ -122,7 +127,11 @@ class Fold:
         self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
 
     def advance(self, floor: Instant) -> None:
-        """Drop everything before `floor` and ignore such events from now on. Never backwards."""
+        """Drop everything before the day (UTC) of `floor` and ignore such events from now on. Never backwards.
+
+        Whole days, because trends are sums by the day and a day cannot be cut.
+        """
+        floor = Instant(floor // DAY * DAY)
         if floor <= self.floor:
             return
         self.floor = floor

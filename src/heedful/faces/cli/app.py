@@ -1,0 +1,57 @@
+"""The `heedful` command and its exit codes: 0 done, 1 it could not be done, 2 it was asked wrongly."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from heedful.faces.cli import ask, bring_in, check, demo, keys, serve
+from heedful.faces.cli.console import err
+from heedful.faces.cli.opener import Opener
+from heedful.vocabulary.errors import HeedfulError, Invalid, SettingsError
+
+
+def build(opener: Opener) -> typer.Typer:
+    """The whole command line, over a way to open engines."""
+    app = typer.Typer(
+        name="heedful",
+        help="Real-time personalization that learns from each event, says why, and forgets exactly.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def entry(context: typer.Context) -> None:
+        context.obj = opener
+
+    serve.add_to(app)
+    demo.add_to(app)
+    bring_in.add_to(app)
+    ask.add_to(app)
+    check.add_to(app)
+    app.add_typer(keys.app, name="keys")
+    return app
+
+
+def run(opener: Opener, arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    command = typer.main.get_command(build(opener))
+    try:
+        result = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Abort:
+        return 1
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except (Invalid, SettingsError) as error:
+        err.print(f"heedful: {error}", style="red", markup=False)
+        return 2
+    except (HeedfulError, OSError) as error:
+        err.print(f"heedful: {error}", style="red", markup=False)
+        return 1
+    return result if isinstance(result, int) else 0

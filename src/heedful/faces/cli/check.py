@@ -1,0 +1,101 @@
+"""`heedful verify`, `heedful snapshot` and `heedful doctor`: is everything as it should be?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from heedful.faces.cli.console import err, out, progress, say_json, say_table
+from heedful.faces.cli.opener import Data, Json, Opener, opener_of
+from heedful.vocabulary.errors import HeedfulError
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(verify)
+    app.command()(snapshot)
+    app.command()(doctor)
+
+
+def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
+    """Fold the log from zero and compare with the state in use, view by view. Exit code 1 if they differ."""
+    with progress() as told:
+        engine = opener_of(context).engine(data, progress=told)
+        total = sum(engine.fold.cursor.offsets)
+        try:
+            found = engine.verify(lambda count: told("folding from zero", count, total))
+        finally:
+            engine.close()
+    if as_json:
+        say_json({"agrees": found.agrees, "events": found.events, "live": found.live, "rebuilt": found.rebuilt})
+    else:
+        rows = [
+            (name, digest, found.rebuilt[name], "agrees" if digest == found.rebuilt[name] else "DIFFERS")
+            for name, digest in found.live.items()
+        ]
+        say_table(f"{found.events:,} records folded from zero", ("view", "in use", "from zero", ""), rows)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def snapshot(context: typer.Context, data: Data) -> None:
+    """Bring the newest snapshot up to date. Works beside a running server, which it does not disturb."""
+    with progress() as told:
+        engine = opener_of(context).engine(data, progress=told, beside=True)
+        name = engine.snapshot()
+        engine.release()
+    out.print(name or "nothing new since the last snapshot")
+
+
+def doctor(context: typer.Context, data: Annotated[Path, typer.Option("--data")], as_json: Json = False) -> None:
+    """Look for what could go wrong, and say the mend. Exit code 1 if something is wrong."""
+    findings = list(_findings(opener_of(context), data))
+    if as_json:
+        say_json([{"check": name, "ok": ok, "message": text} for name, ok, text in findings])
+    else:
+        say_table("", ("", "check", ""), [("ok" if ok else "WRONG", name, text) for name, ok, text in findings])
+    if not all(ok for _, ok, _ in findings):
+        raise typer.Exit(1)
+
+
+def _findings(opener: Opener, data: Path) -> Iterator[tuple[str, bool, str]]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield "python", fits, f"{version}" if fits else f"{version} is not supported: use 3.11 to 3.13"
+    early = time.time() < 1_700_000_000
+    yield "clock", not early, "set the clock: it stands before 2023" if early else "plausible"
+    if not data.exists():
+        yield "data folder", False, f"{data} does not exist: `heedful serve --data {data}` makes it"
+        return
+    writable = os.access(data, os.W_OK | os.X_OK)
+    yield "data folder", writable, str(data) if writable else f"{data} is not writable by this user"
+    free = shutil.disk_usage(data).free
+    yield "disk", free > 1 << 30, f"{free / (1 << 30):.1f} GiB free" + ("" if free > 1 << 30 else ": less than 1 GiB")
+    for name in ("pseudonym.key", "keys.json"):
+        file = data / name
+        if file.exists():
+            open_ = bool(file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+            yield name, not open_, f"others can read it: chmod 600 {file}" if open_ else "only its owner reads it"
+    began = time.perf_counter()
+    try:
+        engine = opener.engine(data)
+    except (HeedfulError, OSError) as error:
+        yield "engine", False, str(error)
+        return
+    yield "engine", True, f"caught up with the log in {time.perf_counter() - began:.1f} s"
+    try:
+        yield "keys", bool(engine.keys.list()), f"{len(engine.keys.list())} API keys"
+        status = engine.status()
+        yield "log", status.ready, status.reason or f"{int(status.counters['fold_position']):,} records"
+    finally:
+        engine.close()
+
+
+__all__ = ["add_to", "err"]
