@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     currency: ISO 4217; the currency of every amount in `lines` and of `value`.
     value: a rating in hundredths for `rate`, minor units of revenue otherwise; None when not said.
     user, anonymous: the raw ids as sent. They stand only in the body, which part 3 encrypts.
-    name: the sender's event name, page name or group id.
+    name: the sender's event name, page name or group id, or the id that an alias replaces.
     decision: the answer this event is a reaction to, when the sender said so.
     properties, traits, context: JSON objects exactly as sent; b"" when absent.
     """

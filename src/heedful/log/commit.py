@@ -1,0 +1,250 @@
+"""Group commit: everything that waits goes to disk in one transaction, with one sync.
+
+One thread, the owner, submits and receives every callback; it owns the log, the views and the answers. Only
+the wait for the disk runs in a second thread, and while it does the next group gathers (DeWitt et al.,
+"Implementation techniques for main memory database systems", 1984, section 5.2).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, Protocol, TypeVar
+
+from heedful.vocabulary.errors import LogUnavailable
+from heedful.vocabulary.event import Record, Stored
+from heedful.vocabulary.receipt import Receipt, Status
+
+Done = Callable[[Sequence[Receipt] | LogUnavailable], None]
+"""Told what became of one submission: its receipts in order, or that nothing of it was stored."""
+
+T = TypeVar("T")
+
+LIMIT = 100_000
+GROUP = 10_000
+
+
+class Writer(Protocol):
+    """A log that stores in two steps."""
+
+    def begin(self, records: Sequence[Record]) -> Sequence[Receipt]:
+        """Take `records` in, all or none, without making them durable."""
+
+    def commit(self) -> None:
+        """Make everything begun durable, or raise LogUnavailable and drop it. May run in another thread."""
+
+
+class _Submission(NamedTuple):
+    records: Sequence[Record]
+    done: Done
+
+
+class _Begun(NamedTuple):
+    submission: _Submission
+    receipts: Sequence[Receipt]
+
+
+class GroupCommit:
+    """Stores submissions in groups and tells each what became of it.
+
+    stored: called once per group, before any answer of it, with the records that were accepted, in position
+      order; not called for a group without any.
+    post: runs a function soon in the owner's thread (`loop.call_soon_threadsafe`); None to do everything
+      within `submit`, without a second thread.
+    limit: events that may wait; beyond it a submission is turned away at once.
+    group: events after which a group takes no further submission, so that one group stays short.
+    commits, records, seconds: groups made durable, events accepted, and time spent waiting for the disk.
+    waiting: events that are not begun yet.
+    """
+
+    def __init__(
+        self,
+        log: Writer,
+        *,
+        stored: Callable[[Sequence[Stored]], None],
+        post: Callable[[Callable[[], None]], None] | None = None,
+        limit: int = LIMIT,
+        group: int = GROUP,
+    ) -> None:
+        self.commits = self.records = self.waiting = 0
+        self.seconds = 0.0
+        self._log, self._stored, self._post = log, stored, post
+        self._limit, self._group = limit, group
+        self._queue: deque[_Submission] = deque()
+        self._under_way: list[_Begun] = []
+        self._busy = self._closed = False
+        self._when_idle: list[Callable[[], None]] = []
+        self._failures: list[Exception] = []
+        self._orders: SimpleQueue[bool] = SimpleQueue()
+        self._outcomes: SimpleQueue[LogUnavailable | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        if post is not None:
+            self._thread = threading.Thread(target=self._write, args=(post,), name="log-commit", daemon=True)
+            self._thread.start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything submitted was answered."""
+        return not self._busy and not self._queue
+
+    def submit(self, records: Sequence[Record], done: Done) -> None:
+        """Store `records` and then call `done` in the owner's thread. At once with LogUnavailable if too many
+        wait, or if this is closed.
+
+        What a callback raises is raised from here, or in the function posted, after all others were called.
+        """
+        if self._closed:
+            done(LogUnavailable("the server is shutting down", retry_after=5))
+            return
+        if self.waiting + len(records) > self._limit:
+            done(LogUnavailable(f"{self.waiting} events wait for the disk already", retry_after=1))
+            return
+        self._queue.append(_Submission(records, done))
+        self.waiting += len(records)
+        if not self._busy:
+            self._advance()
+            self._settle()
+
+    def when_idle(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, in the owner's thread, when everything is answered; now if it is."""
+        if self.idle:
+            callback()
+        else:
+            self._when_idle.append(callback)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait in the owner's thread, at most `timeout` seconds, until everything submitted was answered;
+        returns whether it was. The callbacks run from here."""
+        deadline = time.monotonic() + timeout
+        while not self.idle:
+            try:
+                outcome = self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                return False
+            self._finish(outcome)
+            self._advance()
+        self._settle()
+        return True
+
+    def close(self, timeout: float = 30.0) -> bool:
+        """Take nothing more, `flush`, and end the thread. Doing it twice is harmless."""
+        self._closed = True
+        answered = self.flush(timeout)
+        if self._thread is not None and answered:
+            self._orders.put(False)
+            self._thread.join()
+            self._thread = None
+        return answered
+
+    def _advance(self) -> None:
+        """Begin groups until one is with the second thread or nothing waits."""
+        self._busy = True
+        while self._queue:
+            self._under_way = self._begin(self._next_group())
+            if not self._under_way:
+                continue
+            if self._post is not None:
+                self._orders.put(True)
+                return
+            self._finish(self._commit())
+        self._busy = False
+
+    def _next_group(self) -> list[_Submission]:
+        taken: list[_Submission] = []
+        size = 0
+        while self._queue and size < self._group:
+            taken.append(self._queue.popleft())
+            size += len(taken[-1].records)
+        self.waiting -= size
+        return taken
+
+    def _begin(self, group: list[_Submission]) -> list[_Begun]:
+        """Begin all of `group` in one go, or, where one of them is at fault, one by one. The ones that could
+        not be begun are answered."""
+        try:
+            receipts = self._log.begin([record for submission in group for record in submission.records])
+        except LogUnavailable as error:
+            for submission in group:
+                self._call(submission.done, error)
+            return []
+        except Exception as error:
+            if len(group) > 1:
+                return [begun for submission in group for begun in self._begin([submission])]
+            self._call(group[0].done, LogUnavailable(f"the log cannot keep this: {error}", retry_after=None))
+            return []
+        begun, start = [], 0
+        for submission in group:
+            end = start + len(submission.records)
+            begun.append(_Begun(submission, receipts[start:end]))
+            start = end
+        return begun
+
+    def _commit(self) -> LogUnavailable | None:
+        start = time.perf_counter()
+        try:
+            self._log.commit()
+        except LogUnavailable as error:
+            return error
+        except Exception as error:
+            return LogUnavailable(f"the log failed: {error!r}", retry_after=None)
+        finally:
+            self.seconds += time.perf_counter() - start
+        return None
+
+    def _write(self, post: Callable[[Callable[[], None]], None]) -> None:
+        """The second thread: one commit per order, its outcome brought to the owner."""
+        while self._orders.get():
+            self._outcomes.put(self._commit())
+            post(self._collect)
+
+    def _collect(self) -> None:
+        try:
+            outcome = self._outcomes.get_nowait()
+        except Empty:
+            return  # `flush` was faster
+        self._finish(outcome)
+        self._advance()
+        self._settle()
+
+    def _finish(self, outcome: LogUnavailable | None) -> None:
+        """Feed what the group added and answer each of it."""
+        begun, self._under_way = self._under_way, []
+        if outcome is None:
+            accepted = _accepted(begun)
+            self.commits += 1
+            self.records += len(accepted)
+            if accepted:
+                self._call(self._stored, accepted)
+        for submission, receipts in begun:
+            self._call(submission.done, receipts if outcome is None else outcome)
+
+    def _call(self, callback: Callable[[T], None], argument: T) -> None:
+        try:
+            callback(argument)
+        except Exception as error:
+            self._failures.append(error)
+
+    def _settle(self) -> None:
+        if self.idle:
+            callbacks, self._when_idle = self._when_idle, []
+            for callback in callbacks:
+                callback()
+        if self._failures:
+            failure, self._failures = self._failures[0], []
+            raise failure
+
+
+def _accepted(begun: list[_Begun]) -> list[Stored]:
+    """What the group added, in position order."""
+    added = [
+        Stored(receipt.position, record)
+        for submission, receipts in begun
+        for receipt, record in zip(receipts, submission.records, strict=True)
+        if receipt.status is Status.ACCEPTED
+    ]
+    added.sort(key=attrgetter("position"))
+    return added

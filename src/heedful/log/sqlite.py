@@ -1,0 +1,404 @@
+"""The log in one SQLite file: the default, durable store of everything that happened.
+
+One process writes, any number read. Rows are inserted in the thread that calls `begin`, because inserting
+from a second thread would hand the interpreter's lock over for each row; only `commit`, which waits for the
+disk, may run elsewhere. A failed sync stops the log for good; a full disk does not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self, cast
+
+import apsw
+import numpy as np
+
+from heedful.log import frame
+from heedful.log.claims import Claims, Fingerprints
+from heedful.log.cursor import Cursor
+from heedful.log.database import (
+    BUSY_MILLISECONDS,
+    CHECKPOINT_PAGES,
+    Checkpointer,
+    WriterLock,
+    forbid_checkpoint,
+    open_for_reading,
+    open_for_writing,
+    passes,
+)
+from heedful.vocabulary.errors import Corrupt, Invalid, LogUnavailable, NotFound
+from heedful.vocabulary.event import Position, Record, Stored, offset_of, partition_of
+from heedful.vocabulary.ids import EventId
+from heedful.vocabulary.receipt import Receipt, Status
+
+_SELECT = "SELECT offset, id, subject, at, client, sent, received, body, crc FROM records WHERE "  # frame.Row
+_AFTER = _SELECT + "offset > ? ORDER BY offset LIMIT ?"
+_AT = _SELECT + "offset = ?"
+_INSERT = """
+INSERT INTO records (offset, id, subject, at, client, sent, received, body, crc)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_PURGE = "UPDATE records SET body = NULL, crc = ? WHERE offset = ?"
+_IDS = "SELECT offset, id FROM records WHERE offset > ? ORDER BY offset LIMIT ?"
+_RECOVER_AT_ONCE = 50_000
+_UNREADABLE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, UnicodeDecodeError)
+
+
+class SqliteReader:
+    """Reads a log that this or another process writes. `id` is the log's own, 32 hexadecimal digits."""
+
+    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        """Raises NotFound, SettingsError (another's file, a newer schema) or Corrupt."""
+        self._reading = threading.Lock()
+        self._reader = open_for_reading(path, vfs=vfs)
+        self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
+
+    def read(self, after: Cursor, *, limit: int) -> Sequence[Stored]:
+        """See `Log.read`. A missing record is Corrupt too: offsets have no gaps."""
+        offset = after.offset(0)
+        while True:
+            try:
+                with self._reading:
+                    rows = cast(list[frame.Row], self._reader.execute(_AFTER, (offset, limit)).fetchall())
+            except _UNREADABLE as error:
+                raise Corrupt(f"the record at position {self._unreadable(offset)}: {error}") from error
+            found = frame.from_rows(rows, offset + 1)
+            if found or not rows:
+                return found
+            offset = rows[-1][0]  # all of these were purged, and an empty answer would mean the end
+
+    def end(self) -> Cursor:
+        """See `Log.end`."""
+        last = self.last()
+        return Cursor((last,)) if last else Cursor()
+
+    def last(self) -> int:
+        """The last offset, 0 if there is none. Raises Corrupt if the file cannot be read."""
+        try:
+            with self._reading:
+                return int(self._reader.execute("SELECT max(offset) FROM records").get or 0)
+        except _UNREADABLE as error:
+            raise Corrupt(f"the end of the log cannot be read: {error}") from error
+
+    def fetch(self, positions: Sequence[Position]) -> Sequence[Stored]:
+        """See `Bodies.fetch`. Raises Corrupt, naming the position, as `read` does."""
+        wanted = [(offset_of(place),) for place in positions if partition_of(place) == 0]
+        try:
+            with self._reading:
+                rows = cast(list[frame.Row], self._reader.executemany(_AT, wanted).fetchall())
+        except _UNREADABLE as error:
+            raise Corrupt(f"one of the records {positions[:10]} cannot be read: {error}") from error
+        return [stored for row in rows if (stored := frame.from_row(row)) is not None]
+
+    def close(self) -> None:
+        """See `Log.close`."""
+        with self._reading:
+            self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _unreadable(self, after: int) -> int:
+        """The first position beyond `after` that cannot be read, found one by one."""
+        while True:
+            try:
+                with self._reading:
+                    if not self._reader.execute(_AFTER, (after, 1)).fetchall():
+                        return after + 1
+            except _UNREADABLE:
+                return after + 1
+            after += 1
+
+
+class SqliteLog(SqliteReader):
+    """The one writer of the log at `path`, which is created unless `must_exist`.
+
+    claims: where each id stands; complete once `recover` ran, kept up by `begin`.
+    stopped: why nothing will ever be stored again by this object, or None.
+    unwiped: whether the write-ahead log may still hold bytes of purged bodies.
+    Raises SettingsError if another process writes (its pid is named), and as `SqliteReader` does.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        pseudonyms: Fingerprints,
+        claims: Claims,
+        *,
+        must_exist: bool = False,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+        vfs: str | None = None,
+    ) -> None:
+        self.stopped: str | None = None
+        self.unwiped = False
+        self._pseudonyms, self._claims = pseudonyms, claims
+        self._writing = threading.RLock()
+        self._begun: list[tuple[list[int], int]] = []  # fingerprints, and the position of the first of them
+        self._lost: LogUnavailable | None = None  # what the commit of rolled-back records must say
+        self._closed = False
+        if must_exist and not path.exists():
+            raise NotFound(f"there is no log at {path}")
+        with ExitStack() as undo:
+            self._lock = WriterLock(path.with_name(path.name + ".lock"))
+            undo.callback(self._lock.release)
+            self._writer = open_for_writing(path, vfs=vfs)
+            undo.callback(self._writer.close)
+            super().__init__(path, vfs=vfs)
+            undo.callback(super().close)
+            self._end = self.last()
+            self._next = self._end + 1
+            self._checkpointer = Checkpointer(path, self._checkpoint_failed, pages=checkpoint_pages, vfs=vfs)
+            self._writer.set_wal_hook(self._grown)
+            undo.pop_all()
+
+    @staticmethod
+    def reader(path: Path) -> SqliteReader:
+        """The log at `path` for reading only, also while another process writes it."""
+        return SqliteReader(path)
+
+    def append(self, records: Sequence[Record]) -> Sequence[Receipt]:
+        """See `Log.append`."""
+        with self._writing:
+            receipts = self.begin(records)
+            self.commit()
+        return receipts
+
+    def begin(self, records: Sequence[Record]) -> list[Receipt]:
+        """Insert what is new among `records` into the open transaction; nothing is durable before `commit`.
+
+        Returns as `Log.append` does; a repeat of a purged record is a duplicate. Raises LogUnavailable, and
+        then everything begun since the last commit is gone; or Invalid, and then just `records` are not.
+        """
+        with self._writing:
+            self._refuse_if_stopped()
+            try:
+                receipts, fresh, fingerprints = self._sort_out(records)
+                rows = frame.to_rows(self._next, fresh)
+            except apsw.Error as error:
+                self._fail(error)
+            except UnicodeEncodeError as error:
+                raise Invalid("record_invalid", f"an event id is not valid text: {error.reason}") from error
+            if rows:
+                self._insert(rows, fingerprints)
+            return receipts
+
+    def commit(self) -> None:
+        """Make everything begun durable. May run in another thread than `begin`.
+
+        Raises LogUnavailable if it could not, also when a purge failed in between; nothing of it is stored.
+        """
+        with self._writing:
+            if self._lost is not None:
+                lost, self._lost = self._lost, None
+                raise lost
+            self._refuse_if_stopped()
+            try:
+                self._commit()
+            except apsw.Error as error:
+                self._fail(error)
+
+    def end(self) -> Cursor:
+        """See `Log.end`."""
+        return Cursor((self._end,)) if self._end else Cursor()
+
+    def purge(self, positions: Sequence[Position]) -> int:
+        """See `Bodies.purge`. The freed bytes are overwritten in the file and the write-ahead log is emptied;
+        where an outside reader holds it, a later commit does that (`unwiped`). Commits what was begun.
+
+        Raises LogUnavailable if nothing was purged.
+        """
+        with self._writing:
+            self._refuse_if_stopped()
+            wanted = sorted({(offset_of(place),) for place in positions if partition_of(place) == 0})
+            try:
+                self._open_transaction()
+                rows = cast(list[frame.Row], self._writer.executemany(_AT, wanted).fetchall())
+                there = [frame.purged(row) for row in rows if row[7] is not None]
+                self._writer.executemany(_PURGE, [(row[8], row[0]) for row in there])
+                self._commit()
+                self.unwiped = not self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.Error as error:
+                self._fail(error, in_passing=True)
+            return len(there)
+
+    def recover(self, after: Cursor) -> int:
+        """Claim the ids of every record beyond `after`; returns how many. For use before the first append,
+        with claims that are complete up to `after`.
+
+        Raises Corrupt if the log ends before `after`: records were lost, or the cursor is another log's.
+        """
+        offset, count = after.offset(0), 0
+        if offset > self._end:
+            raise Corrupt(f"the log ends at position {self._end}, but position {offset} was read from it")
+        self._claims.reserve(len(self._claims) + self._end - offset)
+        fingerprint = self._pseudonyms.fingerprint
+        while True:
+            try:
+                with self._reading:
+                    rows = self._reader.execute(_IDS, (offset, _RECOVER_AT_ONCE)).fetchall()
+            except _UNREADABLE as error:
+                raise Corrupt(f"the record at position {self._unreadable(offset)}: {error}") from error
+            if not rows:
+                return count
+            places, ids = zip(*rows, strict=True)
+            fingerprints = np.array([fingerprint(event) for event in ids], dtype=np.uint64)
+            self._claims.put_many(fingerprints, np.array(places, dtype=np.int64))
+            offset, count = places[-1], count + len(rows)
+
+    def close(self) -> None:
+        """See `Log.close`. What was begun and not committed is dropped; a stopped log syncs nothing more."""
+        with self._writing:
+            if self._closed:
+                return
+            self._closed = True
+            self._roll_back()
+            healthy = self.stopped is None
+        self._checkpointer.close(checkpoint=healthy)
+        super().close()
+        if not healthy:
+            forbid_checkpoint(self._writer)
+        try:
+            self._writer.close()
+        finally:
+            self._lock.release()
+
+    def _sort_out(self, records: Sequence[Record]) -> tuple[list[Receipt], Sequence[Record], list[int]]:
+        """Receipts for all, and the new ones among `records` with their fingerprints."""
+        fingerprint = self._pseudonyms.fingerprint
+        fingerprints = [fingerprint(record.id) for record in records]
+        known = self._claims.known(np.array(fingerprints, dtype=np.uint64))
+        if not known.any() and len(set(fingerprints)) == len(fingerprints):
+            accepted, first = Status.ACCEPTED, self._next
+            places = range(first, first + len(records))
+            return [Receipt(accepted, Position(place)) for place in places], records, fingerprints
+        receipts: list[Receipt] = []
+        fresh: list[Record] = []
+        fresh_fingerprints: list[int] = []
+        within: dict[EventId, Stored] = {}
+        for record, mark, suspected in zip(records, fingerprints, known.tolist(), strict=True):
+            held = within.get(record.id)
+            row = self._stored_row(record.id, mark) if suspected and held is None else None
+            if held is None and row is None:
+                held = within[record.id] = Stored(Position(self._next + len(fresh)), record)
+                fresh.append(record)
+                fresh_fingerprints.append(mark)
+                receipts.append(Receipt(Status.ACCEPTED, held.position))
+            elif held is not None:
+                same = held.record.content() == record.content()
+                receipts.append(_repeat(same, held.position))
+            elif row is not None:
+                kept = frame.from_row(row)
+                same = kept is None or kept.record.content() == record.content()
+                receipts.append(_repeat(same, Position(row[0])))
+        return receipts, fresh, fresh_fingerprints
+
+    def _insert(self, rows: list[frame.Row], fingerprints: list[int]) -> None:
+        try:
+            self._open_transaction()
+            self._begun.append((fingerprints, self._next))
+            self._writer.executemany(_INSERT, rows)
+            places = np.arange(self._next, self._next + len(rows), dtype=np.int64)
+            self._claims.put_many(np.array(fingerprints, dtype=np.uint64), places)
+            self._next += len(rows)
+        except apsw.Error as error:
+            self._fail(error)
+        except BaseException:  # an interrupt: half of the rows must not ride along with the next commit
+            self._roll_back()
+            raise
+
+    def _stored_row(self, event: EventId, fingerprint: int) -> frame.Row | None:
+        """The row that holds `event`, also one that is not committed yet."""
+        for place in self._claims.holders(fingerprint):
+            row = cast(frame.Row | None, self._writer.execute(_AT, (offset_of(place),)).fetchone())
+            if row is not None and row[1] == event:
+                return row
+        return None
+
+    def _open_transaction(self) -> None:
+        if not self._writer.in_transaction:
+            self._writer.execute("BEGIN IMMEDIATE")
+
+    def _commit(self) -> None:
+        if not self._writer.in_transaction:
+            return
+        self._writer.execute("COMMIT")
+        self._begun.clear()
+        self._end = self._next - 1
+        if self.unwiped:
+            self._writer.set_busy_timeout(0)
+            self.unwiped = not self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._writer.set_busy_timeout(BUSY_MILLISECONDS)
+        elif self._checkpointer.nearly_done:
+            self._checkpointer.nearly_done = False
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Copy the write-ahead log into the file; False if that must wait for a reader or for space."""
+        try:
+            self._writer.wal_checkpoint(mode=mode)
+        except apsw.Error as error:
+            if not passes(error, self._writer):
+                raise
+            return False
+        return True
+
+    def _fail(self, error: apsw.Error, *, in_passing: bool = False) -> NoReturn:
+        """Take back what was begun and raise LogUnavailable; stop unless `error` passes by itself.
+
+        in_passing: the failure is not the begun records' own, so that their commit must hear of it.
+        """
+        passing = passes(error, self._writer)
+        what = f"{type(error).__name__}: {error}"
+        waiting = in_passing and bool(self._begun)
+        try:
+            self._roll_back()
+        except apsw.Error as worse:
+            passing, what = False, f"{what}; then {type(worse).__name__}: {worse}"
+        if not passing and self.stopped is None:
+            self.stopped = what
+        answer = LogUnavailable(
+            f"the log takes no writes: {what}" + ("" if passing else ". It has stopped; restart the server"),
+            retry_after=5 if passing else None,
+        )
+        self._lost = answer if waiting else None
+        raise answer from error
+
+    def _roll_back(self) -> None:
+        for fingerprints, first in self._begun:
+            for place, fingerprint in enumerate(fingerprints, first):
+                self._claims.remove(fingerprint, Position(place))
+        self._begun.clear()
+        self._next = self._end + 1
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def _refuse_if_stopped(self) -> None:
+        if self._closed:
+            raise LogUnavailable("the log is closed", retry_after=None)
+        if self.stopped is not None:
+            raise LogUnavailable(f"the log has stopped: {self.stopped}", retry_after=None)
+
+    def _grown(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
+        self._checkpointer.grown(pages)
+        return apsw.SQLITE_OK
+
+    def _checkpoint_failed(self, error: apsw.Error) -> None:
+        with self._writing:
+            if not self._closed:
+                try:
+                    self._fail(error, in_passing=True)
+                except LogUnavailable:
+                    self.stopped = self.stopped or f"{type(error).__name__}: {error}"
+
+
+def _repeat(same: bool, place: Position) -> Receipt:
+    return Receipt(Status.DUPLICATE if same else Status.REFUSED, place)

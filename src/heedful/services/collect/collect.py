@@ -1,0 +1,110 @@
+"""The service at the door: a call's bytes in, what became of each of its events out.
+
+Everything before the log is a pure function (`calls.read_call`, `records.to_records`); here stand the clock,
+the log and the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol
+
+from heedful.services.collect.calls import SINGLE, read_call
+from heedful.services.collect.commerce import Names
+from heedful.services.collect.records import Origin, to_records
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.errors import HeedfulError, LogUnavailable
+from heedful.vocabulary.event import Record
+from heedful.vocabulary.receipt import Receipt, Status
+from heedful.vocabulary.time import Clock
+
+_NO_MEANINGS: Mapping[str, str] = MappingProxyType({})
+
+
+class Submitter(Protocol):
+    """Takes records to the log and says later what became of them."""
+
+    def submit(
+        self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | LogUnavailable], None]
+    ) -> None:
+        """Store `records`; call `done` once, when they would survive a power cut and the views have them."""
+
+
+class Collect:
+    """Collects events.
+
+    position: how far the views are, as a string for the wire; asked when an answer is made.
+    meanings_of_names: event names that the operator gives a kind, as {"Video Watched": "view"}. They win over
+        the names we know. Raises Invalid (`kind_invalid`) where a kind may not come from outside.
+    """
+
+    def __init__(
+        self,
+        submitter: Submitter,
+        pseudonyms: Pseudonyms,
+        clock: Clock,
+        position: Callable[[], str],
+        *,
+        meanings_of_names: Mapping[str, str] = _NO_MEANINGS,
+    ) -> None:
+        self._submitter = submitter
+        self._pseudonyms = pseudonyms
+        self._clock = clock
+        self._position = position
+        self._names = Names(meanings_of_names)
+
+    def call(
+        self,
+        method: str,
+        body: bytes,
+        source: str,
+        done: Callable[[CollectAnswer | HeedfulError], None],
+        *,
+        imported: bool = False,
+    ) -> None:
+        """Take one call: `method` is identify, track, page, screen, group, alias, batch or import.
+
+        source names the sender; message ids are unique within it. imported keeps event times as they are.
+        Raises Invalid or TooLarge when nothing of the call can be taken. Otherwise `done` is called once:
+        with a fate for each event in the order received, after the accepted ones are durable and the views
+        have them; or with LogUnavailable, when nothing was stored.
+        """
+        call = read_call(method, body)
+        kind = method if method in SINGLE else ""
+        origin = Origin(source, kind, self._clock.now(), imported)
+        read = to_records(call, origin, self._pseudonyms, self._names)
+        records = [outcome for outcome in read if isinstance(outcome, Record)]
+        cut = len(source) + 1
+
+        def answer(receipts: Sequence[Receipt] | LogUnavailable) -> None:
+            if isinstance(receipts, LogUnavailable):
+                done(receipts)
+                return
+            stored = [
+                _fate(record.id[cut:], receipt) for record, receipt in zip(records, receipts, strict=True)
+            ]
+            if len(stored) == len(read):
+                fates = stored
+            else:
+                in_turn = iter(stored)
+                fates = [outcome if isinstance(outcome, EventFate) else next(in_turn) for outcome in read]
+            done(CollectAnswer(True, self._position(), tuple(fates)))
+
+        if records:
+            self._submitter.submit(records, answer)
+        else:
+            answer(())
+
+
+def _fate(message_id: str, receipt: Receipt) -> EventFate:
+    if receipt.status is not Status.REFUSED:
+        return EventFate(message_id, receipt.status)
+    return EventFate(
+        message_id,
+        Status.REFUSED,
+        "conflict",
+        "messageId",
+        "another event was stored under this message id; give each event its own",
+    )
