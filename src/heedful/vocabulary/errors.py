@@ -40,6 +40,16 @@ class TooLarge(HeedfulError):
     code = "too_large"
 
 
+class Overloaded(HeedfulError):
+    """More waits than we can serve soon. Nothing was stored; try again after `retry_after` seconds."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class NotFound(HeedfulError):
     """There is no such thing."""
 

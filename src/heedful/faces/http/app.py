@@ -1,0 +1,124 @@
+"""Builds the ASGI application from what is inside."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from heedful.faces.engine import Engine
+from heedful.faces.http import openapi
+from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
+from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
+from heedful.faces.http.exchange import Disconnected, Reply
+from heedful.faces.http.gate import Gate
+from heedful.faces.http.items import Items
+from heedful.faces.http.metrics import Meters
+from heedful.faces.http.operations import Live, Operations, Ready
+from heedful.faces.http.problem import Problem
+from heedful.faces.http.recommending import Recommending
+from heedful.vocabulary.errors import HeedfulError
+
+
+def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False) -> Dispatcher:
+    """The whole HTTP face over `engine`. `gate` bounds what may wait at once."""
+    gate = gate or Gate()
+    meters = Meters(engine)
+    framework = FastAPI(
+        title=openapi.TITLE,
+        version=_version(),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    document: list[dict[str, Any]] = []
+
+    def whole() -> dict[str, Any]:
+        if not document:
+            document.append(described(framework))
+        return document[0]
+
+    framework.include_router(Items(engine, gate, meters).router())
+    framework.include_router(Operations(engine, meters, whole).router())
+    framework.add_exception_handler(HTTPException, _unrouted)
+    for kind in (Problem, HeedfulError, Exception):
+        framework.add_exception_handler(kind, _refused)
+    framework.add_exception_handler(Disconnected, _gone)
+    return Dispatcher(hot_routes(engine, gate, meters), framework, meters, access_log=access_log)
+
+
+def hot_routes(engine: Engine, gate: Gate, meters: Meters) -> dict[str, HotRoute]:
+    """The routes that must be fast, by path."""
+    collecting = Collecting(engine, gate, meters)
+    routes = {}
+    for name, method in {**{method: method for method in METHODS}, **SHORT}.items():
+        path = f"/v1/{name}"
+        handlers = {"POST": collecting.post(method), "OPTIONS": collecting.preflight}
+        routes[path] = HotRoute(path, handlers, meters.route(path), CORS)
+    pixel = "/v1/pixel/{method}"
+    for method in PIXELS:
+        handlers = {"GET": collecting.pixel(method), "HEAD": collecting.look}
+        routes[f"/v1/pixel/{method}"] = HotRoute(pixel, handlers, meters.route(pixel), CORS)
+    recommend = "/v1/recommend"
+    handlers = {"POST": Recommending(engine, gate, meters).post}
+    routes[recommend] = HotRoute(recommend, handlers, meters.route(recommend))
+    return routes
+
+
+def described(framework: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of the framework's routes and the hot ones together."""
+    own = get_openapi(
+        title=openapi.TITLE,
+        version=_version(),
+        description=openapi.DESCRIPTION,
+        routes=framework.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    return openapi.merged(own, (Live, Ready))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return _response(refusal(error, dict(request.headers.raw), template(request.scope)))
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    return Response(status_code=GONE)  # nobody hears it; the metrics count it
+
+
+async def _unrouted(request: Request, _: Exception) -> Response:
+    """The framework found no route, or none for this method."""
+    allow = _allowed(request)
+    if allow:
+        problem = Problem(
+            "method_not_allowed", f"This route takes {allow}.", headers=((b"allow", allow.encode()),)
+        )
+    else:
+        problem = Problem("not_found", "There is no such route.")
+    return _response(refusal(problem, dict(request.headers.raw), "other"))
+
+
+def _allowed(request: Request) -> str:
+    """Every method that some route takes on this path."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status)
+    response.raw_headers = reply.headers
+    return response
+
+
+def _version() -> str:
+    try:
+        return version("heedful")
+    except PackageNotFoundError:  # run from the source folder
+        return "0"

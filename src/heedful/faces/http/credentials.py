@@ -1,0 +1,83 @@
+"""Whose request this is: the key in it, and whether that key may do this."""
+
+from __future__ import annotations
+
+import binascii
+
+import msgspec
+
+from heedful.faces.http.exchange import Headers
+from heedful.faces.http.problem import UNREADABLE, Problem
+from heedful.records.keys import Key, KeyKind, Keys
+
+CHALLENGE = (
+    (b"www-authenticate", b'Basic realm="heedful", charset="UTF-8"'),
+    (b"www-authenticate", b"Bearer"),
+)
+
+
+class _Keyed(msgspec.Struct):
+    """The one field of a collect body that says who sends it."""
+
+    write_key: str | None = msgspec.field(default=None, name="writeKey")
+
+
+_KEYED = msgspec.json.Decoder(_Keyed)
+
+
+def presented(headers: Headers) -> str | None:
+    """The key in `Authorization`, or None if there is no such header.
+
+    Bearer gives the token, Basic the user name (the password is not looked at). Raises Problem
+    (`key_unknown`) for any other scheme and for Basic credentials that are not base64.
+    """
+    authorization = headers.get(b"authorization")
+    if authorization is None:
+        return None
+    scheme, _, rest = authorization.partition(b" ")
+    scheme = scheme.lower()
+    if scheme == b"basic":
+        try:
+            return binascii.a2b_base64(rest.strip()).partition(b":")[0].decode("utf-8", "replace")
+        except ValueError:
+            raise _unknown("The Basic credentials are not base64.") from None
+    if scheme == b"bearer":
+        return rest.strip().decode("utf-8", "replace")
+    raise _unknown("Authorization must be Basic or Bearer.")
+
+
+def in_body(body: bytes) -> str | None:
+    """`writeKey` of a collect body, or None if there is none to be read."""
+    try:
+        return _KEYED.decode(body).write_key
+    except UNREADABLE:
+        return None
+
+
+def known(keys: Keys, key: str) -> Key:
+    """The key, whatever its kind. Raises Problem (`key_missing`, `key_unknown`)."""
+    if not key:
+        raise Problem("key_missing", "The credentials hold no key.", headers=CHALLENGE)
+    found = keys.check(key)
+    if found is None:
+        raise _unknown("No working key is like the one sent.")
+    return found
+
+
+def secret(keys: Keys, headers: Headers) -> Key:
+    """The request's secret key. Raises Problem (`key_missing`, `key_unknown`, `key_not_allowed`)."""
+    key = presented(headers)
+    if key is None:
+        raise Problem("key_missing", "This route needs a secret key.", headers=CHALLENGE)
+    found = known(keys, key)
+    if found.kind is not KeyKind.SECRET:
+        raise Problem(
+            "key_not_allowed",
+            "A write key is public and may only send events. This route takes a secret key (sk_), which "
+            "belongs on a server and never in a page or an app.",
+        )
+    return found
+
+
+def _unknown(detail: str) -> Problem:
+    return Problem("key_unknown", detail, headers=CHALLENGE)

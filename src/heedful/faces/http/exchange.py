@@ -1,0 +1,99 @@
+"""One request and one reply, without a framework: what the hot routes are written in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from heedful.faces.engine import Done
+from heedful.vocabulary.errors import HeedfulError, TooLarge
+
+T = TypeVar("T")
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers: TypeAlias = dict[bytes, bytes]
+"""Header fields by their lower-case name; of a field that is repeated the last counts."""
+
+
+class Reply(msgspec.Struct, gc=False):
+    """A whole answer. The headers must name its length."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+Handler: TypeAlias = Callable[[Scope, Headers, Receive], Awaitable[Reply]]
+"""A hot route's method. Raises Problem, HeedfulError or Disconnected."""
+
+
+class Disconnected(Exception):
+    """The caller has gone; there is nobody to answer."""
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
+    """The whole body as sent. Raises TooLarge as soon as it is known, Disconnected if it breaks off."""
+    announced = headers.get(b"content-length")
+    # A length of twenty digits is a lie or a disaster; either way it is beyond the limit.
+    if announced is not None and (len(announced) > 19 or (announced.isdigit() and int(announced) > limit)):
+        raise too_large(limit)
+    message = await receive()
+    if message["type"] != "http.request":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        body = await _read_on(receive, body, limit)
+    if len(body) > limit:
+        raise too_large(limit)
+    return body
+
+
+async def _read_on(receive: Receive, first: bytes, limit: int) -> bytes:
+    parts, size, more = [first], len(first), True
+    while more and size <= limit:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body has more than {limit} bytes.")
+
+
+async def outcome(start: Callable[[Done[T]], None]) -> T | HeedfulError:
+    """What `start` passes to the callback that it is given."""
+    future: asyncio.Future[T | HeedfulError] = asyncio.get_running_loop().create_future()
+
+    def done(value: T | HeedfulError) -> None:
+        if not future.done():  # cancelled, because the server stops
+            future.set_result(value)
+
+    start(done)
+    return await future
+
+
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Send a whole reply."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+JSON = (b"content-type", b"application/json")
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
+NO_REFERRER = (b"referrer-policy", b"no-referrer")
+NO_FRAME = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+SAFETY = (NOSNIFF, NO_STORE, NO_REFERRER, NO_FRAME)
+"""What every reply says unless it says otherwise."""

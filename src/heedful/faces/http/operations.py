@@ -1,0 +1,145 @@
+"""Routes for whoever runs the server: health, metrics, and the document of all routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from heedful.faces.engine import Engine
+from heedful.faces.http import docs_page, openapi
+from heedful.faces.http.credentials import secret
+from heedful.faces.http.exchange import Headers, Scope
+from heedful.faces.http.metrics import CONTENT_TYPE, Meters
+from heedful.faces.http.problem import Problem, retry_after
+
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+_ERRORS = ("key_missing", "key_unknown", "key_not_allowed")
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    live: bool
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Answers are to be had. writes: whether the log takes events too."""
+
+    ready: bool
+    writes: bool
+
+
+_LIVE = openapi.operation(
+    "live",
+    "Whether the process answers",
+    tag="Operate",
+    security=openapi.OPEN,
+    answer=openapi.content(Live, {"live": True}),
+)
+_READY = openapi.operation(
+    "ready",
+    "Whether answers are to be had",
+    tag="Operate",
+    security=openapi.OPEN,
+    answer=openapi.content(Ready, {"ready": True, "writes": True}),
+    errors=("not_ready",),
+)
+
+
+def _told(name: str, summary: str, media: str, kind: str) -> dict[str, Any]:
+    """A route that tells of the inside."""
+    return openapi.operation(
+        name,
+        summary,
+        tag="Operate",
+        security=openapi.OPERATOR,
+        description="Open on this machine; from elsewhere, or through a proxy, it takes a secret key.",
+        answer={media: {"schema": {"type": kind}}},
+        errors=_ERRORS,
+    )
+
+
+class Operations:
+    """Handlers of the operator's routes. `document` gives the whole OpenAPI document."""
+
+    def __init__(self, engine: Engine, meters: Meters, document: Callable[[], dict[str, Any]]) -> None:
+        self._engine = engine
+        self._meters = meters
+        self._document = document
+        self._text: bytes | None = None
+        self._page: docs_page.Page | None = None
+
+    def router(self) -> APIRouter:
+        """The routes with their part of the document."""
+        router = APIRouter()
+        for path, endpoint, document in (
+            ("/health/live", self.live, _LIVE),
+            ("/health/ready", self.ready, _READY),
+            ("/metrics", self.metrics, _told("metrics", "Figures for Prometheus", "text/plain", "string")),
+            ("/openapi.json", self.openapi, _told("openapi", "This document", "application/json", "object")),
+            ("/docs", self.docs, _told("docs", "This document, to be read", "text/html", "string")),
+        ):
+            router.add_api_route(
+                path, endpoint, methods=["GET"], openapi_extra=document, response_class=Response,
+                operation_id=document["operationId"],
+            )  # fmt: skip
+        return router
+
+    async def live(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
+        """The process answers."""
+        return Response(b'{"live":true}', media_type="application/json")
+
+    async def ready(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
+        """Whether answers are to be had, and whether the log takes writes."""
+        status = self._engine.status()
+        if not status.ready:
+            raise Problem("not_ready", status.reason or "The server is starting.", headers=retry_after(1))
+        body = msgspec.json.encode(Ready(ready=True, writes=status.log_stopped is None))
+        return Response(body, media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """Figures for Prometheus."""
+        self._operator(request)
+        return Response(self._meters.text(), headers={"content-type": CONTENT_TYPE.decode()})
+
+    async def openapi(self, request: Request) -> Response:
+        """The document of every route."""
+        self._operator(request)
+        if self._text is None:
+            self._text = msgspec.json.encode(self._document())
+        return Response(self._text, media_type="application/json")
+
+    async def docs(self, request: Request) -> Response:
+        """The document as a page."""
+        self._operator(request)
+        if self._page is None:
+            self._page = docs_page.page(self._document(), openapi.problem_catalogue())
+        headers = {"content-security-policy": self._page.policy}
+        return Response(self._page.html, media_type="text/html", headers=headers)
+
+    def _operator(self, request: Request) -> None:
+        headers = dict(request.headers.raw)
+        if not local(request.scope, headers):
+            secret(self._engine.keys, headers)
+
+
+def local(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody on this machine asks, and asked for this machine.
+
+    A proxy on this machine makes everybody look local, so its header fields end that; a page of another
+    site whose name was bound to 127.0.0.1 names itself in Host, so only names of this machine will do.
+    """
+    client = scope.get("client")
+    if client is None or any(name in headers for name in _FORWARDED):
+        return False
+    try:
+        near = ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return near and name in ("localhost", "127.0.0.1", "::1")

@@ -1,0 +1,162 @@
+"""Failures on the wire: problem documents (RFC 9457) with a stable code and what to do.
+
+`message` repeats `detail`, because Segment's clients read {"code", "message"}. A failure that we did not
+foresee says nothing of the inside: only a request id, which stands in the log beside the stack.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from types import MappingProxyType
+
+import msgspec
+
+from heedful.faces.http.exchange import Headers, Reply
+from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, Overloaded, TooLarge
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One sort of failure. `action` is what the caller can do about it."""
+
+    status: int
+    title: str
+    action: str
+
+
+KINDS = MappingProxyType({
+    "request_invalid": Kind(400, "The request is not valid", "Correct the field that `path` names."),
+    "json_invalid": Kind(400, "The body is not JSON", "Send one JSON document in UTF-8."),
+    "json_too_deep": Kind(400, "The JSON is nested too deeply", "Nest at most 32 levels."),
+    "encoding_invalid": Kind(400, "The body does not decompress", "Check Content-Encoding against the body."),
+    "key_missing": Kind(401, "A key is needed", "Send `Authorization: Bearer <key>`, or the key as the user "
+                        "name of Basic credentials. Collecting also takes it as `writeKey` in the body."),
+    "key_unknown": Kind(401, "This key is not known", "`heedful keys` lists them and makes new ones."),
+    "key_not_allowed": Kind(403, "This key may not do this", "Use a secret key (sk_), and only on a server."),
+    "not_found": Kind(404, "There is no such thing", "Check the name; /openapi.json lists every route."),
+    "method_not_allowed": Kind(405, "This route does not take this method", "Use a method that Allow names."),
+    "too_slow": Kind(408, "The body did not arrive in time", "Try again, with a smaller body."),
+    "too_large": Kind(413, "The request is too large", "Send less at a time. Nothing was stored."),
+    "encoding_unknown": Kind(415, "This Content-Encoding is not known", "Send gzip, deflate or none."),
+    "overloaded": Kind(429, "Too much waits already", "Try again after Retry-After seconds."),
+    "internal": Kind(500, "Something failed here", "Tell the operator the requestId; the log has the rest."),
+    "log_unavailable": Kind(503, "The log takes no writes", "Nothing was stored: send the same again later."),
+    "not_ready": Kind(503, "Not ready yet", "Try again after Retry-After seconds."),
+})  # fmt: skip
+"""Every failure that we say by this name. Other codes come with `request_invalid`'s status."""
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The body of every failure.
+
+    type: a link to the code's explanation, or about:blank.
+    code: stable; programs decide by it.
+    path: where in the request, as `$.limit`.
+    """
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    message: str
+    action: str
+    request_id: str
+    path: str = ""
+
+
+class Problem(Exception):
+    """A failure ready for the wire."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        path: str = "",
+        status: int = 0,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.path, self.headers = code, detail, path, headers
+        self.kind = KINDS.get(code, KINDS["request_invalid"])
+        self.status = status or self.kind.status
+
+
+def problem_of(error: HeedfulError) -> Problem:
+    """What a failure from the inside is on the wire. What is nobody's business there becomes `internal`."""
+    if isinstance(error, Invalid):
+        return Problem(error.code, str(error), path=error.path)
+    if isinstance(error, TooLarge | NotFound):
+        return Problem(error.code, str(error))
+    if isinstance(error, Overloaded):
+        return Problem("overloaded", str(error), headers=retry_after(error.retry_after))
+    if isinstance(error, LogUnavailable):
+        headers = () if error.retry_after is None else retry_after(error.retry_after)
+        return Problem("log_unavailable", "Nothing was stored.", headers=headers)
+    return internal()
+
+
+def internal() -> Problem:
+    """The failure that says nothing of the inside."""
+    return Problem("internal", "The request could not be handled.")
+
+
+def unreadable(error: Exception) -> Problem:
+    """What a JSON body that msgspec refused is on the wire."""
+    if isinstance(error, RecursionError):
+        return Problem("json_too_deep", "The body is nested too deeply.")
+    if isinstance(error, msgspec.ValidationError):
+        text, _, path = str(error).partition(" - at `")
+        return Problem("request_invalid", text, path=path.rstrip("`") or "$")
+    return Problem("json_invalid", "The body is not a JSON document in UTF-8.")
+
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises for bodies that it refuses."""
+
+
+def retry_after(seconds: int) -> Sequence[tuple[bytes, bytes]]:
+    """The header that says when to come again: up to half as much later, so that not all come at once."""
+    jitter = random.randint(0, max(1, seconds // 2))  # noqa: S311 (spreads load; nobody must not guess it)
+    return ((b"retry-after", b"%d" % (seconds + jitter)),)
+
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+
+
+def request_id(headers: Headers) -> str:
+    """The caller's `X-Request-ID` if it is plain, otherwise a new one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode("ascii")
+    return f"{random.getrandbits(96):024x}"
+
+
+def render(problem: Problem, identity: str) -> Reply:
+    """The problem document as a reply."""
+    known = problem.code in KINDS
+    body = msgspec.json.encode(
+        ProblemDocument(
+            type=f"/docs#problem-{problem.code}" if known else "about:blank",
+            title=problem.kind.title,
+            status=problem.status,
+            code=problem.code,
+            detail=problem.detail,
+            message=problem.detail,
+            action=problem.kind.action,
+            request_id=identity,
+            path=problem.path,
+        )
+    )
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", identity.encode("ascii")),
+        *problem.headers,
+    ]
+    if problem.status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
+        headers.append((b"connection", b"close"))  # the rest of the body is not waited for
+    return Reply(problem.status, headers, body)

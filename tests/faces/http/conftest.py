@@ -1,0 +1,53 @@
+"""The HTTP face over an engine, called in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.faces.http.asgi import Caller, Runs
+from tests.faces.http.memory_engine import MemoryEngine
+
+from heedful.faces.http.app import build
+from heedful.faces.http.dispatch import Dispatcher
+from heedful.records.keys import KeyKind, Keys
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    write: str
+    secret: str
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys(tmp_path / "keys.json")
+
+
+@pytest.fixture
+def pair(keys: Keys) -> KeyPair:
+    return KeyPair(keys.create(KeyKind.WRITE, "web"), keys.create(KeyKind.SECRET, "shop"))
+
+
+@pytest.fixture
+def engine(keys: Keys) -> MemoryEngine:
+    return MemoryEngine(keys)
+
+
+@pytest.fixture
+def app(engine: MemoryEngine) -> Dispatcher:
+    return build(engine)
+
+
+@pytest.fixture
+def runs() -> Iterator[Runs]:
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture
+def ask(app: Dispatcher, runs: Runs) -> Caller:
+    return Caller(app, runs)
