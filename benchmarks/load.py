@@ -76,7 +76,9 @@ class _Connection(asyncio.Protocol):
         return await self.waiting
 
 
-async def _drive(port: int, requests: Sequence[bytes], connections: int, rate: float | None, seconds: float) -> Load:
+async def _drive(
+    port: int, requests: Sequence[bytes], connections: int, rate: float | None, seconds: float
+) -> Load:
     loop = asyncio.get_running_loop()
     lines = [(await loop.create_connection(_Connection, "127.0.0.1", port))[1] for _ in range(connections)]
     latencies: list[float] = []
@@ -107,7 +109,14 @@ async def _drive(port: int, requests: Sequence[bytes], connections: int, rate: f
     return Load(np.array(latencies), spent, failures)
 
 
-def _child(pipe: Connection, port: int, requests: Sequence[bytes], connections: int, rate: float | None, seconds: float) -> None:
+def _child(
+    pipe: Connection,
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    rate: float | None,
+    seconds: float,
+) -> None:
     uvloop.install()
     pipe.send(asyncio.run(_drive(port, requests, connections, rate, seconds)))
 
@@ -116,11 +125,19 @@ class Driver:
     """A load that runs beside the caller. `finish` waits for it."""
 
     def __init__(
-        self, port: int, requests: Sequence[bytes], *, connections: int, seconds: float, rate: float | None = None
+        self,
+        port: int,
+        requests: Sequence[bytes],
+        *,
+        connections: int,
+        seconds: float,
+        rate: float | None = None,
     ) -> None:
         context = get_context("fork")
         self._mine, theirs = context.Pipe()
-        self._process = context.Process(target=_child, args=(theirs, port, requests, connections, rate, seconds))
+        self._process = context.Process(
+            target=_child, args=(theirs, port, requests, connections, rate, seconds)
+        )
         self._process.start()
 
     def finish(self) -> Load:

@@ -1,10 +1,10 @@
 """Heedful: real-time personalization that learns from each event, says why, and forgets exactly.
 
-    from heedful import Heedful
+from heedful import Heedful
 
-    h = Heedful(":memory:")
-    h.track("Product Viewed", user_id="ada", properties={"product_id": "kettle"})
-    h.recommend("ada").items
+h = Heedful(":memory:")
+h.track("Product Viewed", user_id="ada", properties={"product_id": "kettle"})
+h.recommend("ada").items
 """
 
 from __future__ import annotations

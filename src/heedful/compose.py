@@ -8,16 +8,17 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from heedful.faces.cli.app import run
+from heedful.faces.cli.opener import Opener
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
-from heedful.log.commit import GroupCommit
-from heedful.log.cursor import Cursor
-from heedful.log.log import Bodies, Log
+from heedful.log.commit import GroupCommit, Writer
+from heedful.log.log import Bodies, Log, LogReader
 from heedful.log.memory import MemoryLog
 from heedful.log.sqlite import SqliteLog
 from heedful.objects.folder import Folder
@@ -35,7 +36,7 @@ from heedful.pipeline.sources import (
     Trending,
     TrendingInCategory,
 )
-from heedful.records.keys import Keys
+from heedful.records.keys import KeyKind, Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
@@ -43,7 +44,7 @@ from heedful.services.engine import Engine
 from heedful.services.recommend import Recommend
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
-from heedful.vault.secret import secret
+from heedful.vault.secret import installation_secret
 from heedful.views.cooccurrence import Cooccurrence
 from heedful.views.fold import Fold
 from heedful.views.neighbours import Neighbours
@@ -93,19 +94,17 @@ def open_engine(
     clock = clock or SystemClock()
     if str(where) == MEMORY:
         pseudonyms = Pseudonyms(secrets.token_bytes(32))
-        memory = MemoryLog(pseudonyms)
-        return _engine(memory, memory, Claims(), pseudonyms, Settings(), Keys(None), None, clock, post)
+        memory = MemoryLog()
+        return _engine(memory, Claims(), pseudonyms, Settings(), None, clock, post)
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(folder)
-    pseudonyms = Pseudonyms(secret(folder / "pseudonym.key"))
+    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key"))
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     try:
-        engine = _engine(
-            log, log, claims, pseudonyms, settings, Keys(folder / "keys.json"), Folder(folder / "snapshots"), clock, post
-        )
-        start(engine, log, progress)
+        engine = _engine(log, claims, pseudonyms, settings, Folder(folder / "snapshots"), clock, post)
+        engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
     except BaseException:
         log.close()
         raise
@@ -126,20 +125,34 @@ def read_settings(folder: Path) -> Settings:
         raise SettingsError(f"{file}: {error}") from error
 
 
-def start(engine: Engine, log: Log, progress: Progress | None) -> None:
-    """Bring an empty engine to the end of its log: newest good snapshot, then the tail."""
-    end = log.end()
-    if engine.snapshots is not None:
-        remember.load(engine.fold, engine.snapshots, end=end)
-    total = sum(end.offsets)
-    begun = sum(engine.fold.cursor.offsets)
+def catch_up_from_snapshot(fold: Fold, log: LogReader, snapshots: Folder | None, progress: Progress | None) -> int:
+    """Bring an empty fold to the end of its log: newest good snapshot, then the tail.
+
+    Returns how many records the snapshot held.
+    """
+    if snapshots is not None:
+        remember.load(fold, snapshots, end=log.end())
+    total, begun = sum(log.end().offsets), sum(fold.cursor.offsets)
 
     def told(count: int) -> None:
         if progress is not None:
             progress("folding the log", begun + count, total)
 
-    catch_up(engine.fold, log, progress=told)
-    engine.snapshot_at = begun
+    catch_up(fold, log, progress=told)
+    return begun
+
+
+def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | None:
+    """Bring the newest snapshot of a data folder up to date without being its writer.
+
+    Returns its name, or None when nothing came since the last. Raises NotFound, SettingsError, Corrupt, OSError.
+    """
+    folder = Folder(where / "snapshots")
+    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+    with SqliteLog.reader(where / "log.sqlite3") as log:
+        fold = _empty_fold(log, Claims(), pseudonyms, read_settings(where))
+        begun = catch_up_from_snapshot(fold, log, folder, progress)
+        return remember.take(fold, folder) if sum(fold.cursor.offsets) > begun else None
 
 
 def pipeline_of(fold: Fold) -> Pipeline:
@@ -164,29 +177,32 @@ def pipeline_of(fold: Fold) -> Pipeline:
     )
 
 
+class _FullLog(Log, Bodies, Writer, Protocol):
+    """What a log must offer to be an engine's own."""
+
+
+def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings: Settings) -> Fold:
+    return Fold(
+        pseudonyms=pseudonyms,
+        claims=claims,
+        bodies=bodies,
+        decode=decode,
+        meanings=settings.kinds,
+        idle=int(settings.idle_minutes * MINUTE),
+        catalogue_required=settings.catalogue.required,
+    )
+
+
 def _engine(
-    log: Log,
-    bodies: Bodies,
+    log: _FullLog,
     claims: Claims,
     pseudonyms: Pseudonyms,
     settings: Settings,
-    keys: Keys,
     snapshots: Folder | None,
     clock: Clock,
     post: Post | None,
 ) -> Engine:
-    def empty_fold(held: Claims) -> Fold:
-        return Fold(
-            pseudonyms=pseudonyms,
-            claims=held,
-            bodies=bodies,
-            decode=decode,
-            meanings=settings.kinds,
-            idle=int(settings.idle_minutes * MINUTE),
-            catalogue_required=settings.catalogue.required,
-        )
-
-    fold = empty_fold(claims)
+    fold = _empty_fold(log, claims, pseudonyms, settings)
     commits = GroupCommit(log, stored=lambda stored: engine.folded(stored), post=post)
     engine = Engine(
         log=log,
@@ -195,37 +211,38 @@ def _engine(
         collect=Collect(
             commits, pseudonyms, clock, lambda: fold.cursor.encode(), meanings_of_names=settings.names
         ),
-        describe=Describe(fold=fold, submitter=commits, clock=clock),
+        describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
-            fold=fold, pipeline=pipeline_of(fold), submitter=commits, pseudonyms=pseudonyms, clock=clock
+            fold=fold, pipeline=pipeline_of(fold), commits=commits, pseudonyms=pseudonyms, clock=clock
         ),
-        keys=keys,
+        stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,
-        fresh_fold=lambda: empty_fold(Claims()),
+        snapshot_every=settings.snapshot_every,
+        fresh_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
     return engine
 
 
-def adopt_keys(keys: Keys) -> list[tuple[str, str]]:
-    """Make sure there is a write key and a secret key; returns those made now, as (kind, key), to be shown once.
+def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
+    """The API keys of a data folder, with at least one write key and one secret key.
 
-    HEEDFUL_WRITE_KEY and HEEDFUL_SECRET_KEY set them at first start. Raises SettingsError for a weak one.
+    HEEDFUL_WRITE_KEY and HEEDFUL_SECRET_KEY set them at first start; otherwise they are made, and returned as
+    (kind, key), to be shown once. Raises SettingsError for a weak one.
     """
-    made = []
-    for kind in ("write", "secret"):
-        if any(key.kind == kind and not key.revoked for key in keys.list()):
+    where.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = Keys(where / "keys.json")
+    made: list[tuple[str, str]] = []
+    for kind in KeyKind:
+        given = os.environ.get(f"HEEDFUL_{kind.value.upper()}_KEY")
+        if any(key.kind is kind and not key.revoked for key in keys.list()):
             continue
-        given = os.environ.get(f"HEEDFUL_{kind.upper()}_KEY")
         if given:
             keys.adopt(kind, given)
         else:
-            made.append((kind, keys.create(kind, "made at first start")))
-    return made
+            made.append((kind.value, keys.create(kind)))
+    return keys, made
 
 
 def main() -> None:
     """The `heedful` command."""
-    sys.exit(run(open_engine, adopt_keys))
-
-
-__all__ = ["Cursor", "Heedful", "main", "open_engine"]
+    sys.exit(run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside)))

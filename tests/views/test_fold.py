@@ -51,8 +51,16 @@ def records(draw: st.DrawFn) -> list[Record]:
     """A short history with few people, items, ids and times, so that everything collides."""
     made = []
     for _ in range(draw(st.integers(0, 14))):
-        kind = draw(st.sampled_from((VIEW, VIEW, VIEW, CART, PURCHASE, REFUND, CANCEL, HIDE, PAGE, ITEM, ITEM_DELETED)))
-        at = Instant(draw(st.integers(0, 1)) * DAY + draw(st.integers(0, 8)) * 10 * MINUTE + draw(st.integers(0, 1)) * SECOND)
+        kind = draw(
+            st.sampled_from(
+                (VIEW, VIEW, VIEW, CART, PURCHASE, REFUND, CANCEL, HIDE, PAGE, ITEM, ITEM_DELETED)
+            )
+        )
+        at = Instant(
+            draw(st.integers(0, 1)) * DAY
+            + draw(st.integers(0, 8)) * 10 * MINUTE
+            + draw(st.integers(0, 1)) * SECOND
+        )
         lines = tuple(
             Line(item, draw(st.integers(1, 2)), 0, item)
             for item in draw(st.lists(st.sampled_from(ITEMS), min_size=1, max_size=2, unique=True))
@@ -63,7 +71,9 @@ def records(draw: st.DrawFn) -> list[Record]:
         if kind == PAGE or (kind in {REFUND, CANCEL} and draw(st.booleans())):
             event = Event(kind=kind, order=order)
         if kind in {ITEM, ITEM_DELETED}:
-            item = Item(ItemId(lines[0].item), title=draw(st.sampled_from("AB")), available=draw(st.booleans()))
+            item = Item(
+                ItemId(lines[0].item), title=draw(st.sampled_from("AB")), available=draw(st.booleans())
+            )
             event = Event(kind=kind, name=item.id, properties=msgspec.json.encode(item))
             subject = NOBODY
         identity = EventId(f"s:{draw(st.integers(0, 9))}")
@@ -96,7 +106,9 @@ def test_arrival_order_and_batching_leave_no_trace(history: list[Record], random
 
 @settings(max_examples=60, deadline=None)
 @given(records(), st.integers(0, 1 << 30))
-def test_a_partitioned_log_that_reorders_and_repeats_gives_the_same_state(history: list[Record], seed: int) -> None:
+def test_a_partitioned_log_that_reorders_and_repeats_gives_the_same_state(
+    history: list[Record], seed: int
+) -> None:
     plain = folded([stored(history)])
     log = PartitionedLog(partitions=3, seed=seed)
     for record in history:
@@ -151,7 +163,9 @@ def test_the_floor_is_the_same_before_and_after(history: list[Record], cut: int,
 def test_the_index_finds_every_record_of_a_person(history: list[Record], person: str) -> None:
     log = MemoryLog()
     kept = [
-        record for record in history if log.append([record])[0].status == "accepted" and record.subject == NAMES.user(person)
+        record
+        for record in history
+        if log.append([record])[0].status == "accepted" and record.subject == NAMES.user(person)
     ]
     fold = empty_fold(log)
     catch_up(fold, log)

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from heedful.services.engine import Engine
+from heedful.services.engine import Done, Engine
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
@@ -38,7 +38,9 @@ class Client:
         """Say who somebody is."""
         return self._call("identify", traits=traits or {}, **call)
 
-    def page(self, name: str = "", *, properties: Mapping[str, Any] | None = None, **call: Any) -> CollectAnswer:
+    def page(
+        self, name: str = "", *, properties: Mapping[str, Any] | None = None, **call: Any
+    ) -> CollectAnswer:
         """A page was seen."""
         return self._call("page", name=name, properties=properties or {}, **call)
 
@@ -105,7 +107,7 @@ class Client:
         return self.send(method, {_camel(name): value for name, value in fields.items()})
 
 
-def _outcome(call: Callable[[Callable[[T | HeedfulError], None]], None]) -> T:
+def _outcome(call: Callable[[Done[T]], None]) -> T:
     outcomes: list[T | HeedfulError] = []
     call(outcomes.append)
     outcome = outcomes[0]

@@ -109,6 +109,15 @@ class GroupCommit:
             self._advance()
             self._settle()
 
+    def defer(self, records: Sequence[Record], done: Done) -> None:
+        """Store `records` with whatever is stored next; nobody waits for them. With `post` that is soon; without
+        it, at the next `submit`, `flush` or `close`, or when a thousand events wait."""
+        if self._post is not None or self._closed or self.waiting >= 1_000:
+            self.submit(records, done)
+        else:
+            self._queue.append(_Submission(records, done))
+            self.waiting += len(records)
+
     def when_idle(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, in the owner's thread, when everything is answered; now if it is."""
         if self.idle:
@@ -120,6 +129,8 @@ class GroupCommit:
         """Wait in the owner's thread, at most `timeout` seconds, until everything submitted was answered;
         returns whether it was. The callbacks run from here."""
         deadline = time.monotonic() + timeout
+        if not self._busy:
+            self._advance()
         while not self.idle:
             try:
                 outcome = self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The three small interfaces of the log's floor.
+"""The small interfaces of the log's floor.
 
 `Log` is what a broker can give: append, and read on from a cursor. `Bodies` finds a record again by its
 place. `SubjectIndex` knows which records are whose and which ids are taken; the fold keeps it
@@ -16,17 +16,8 @@ from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.receipt import Receipt
 
 
-class Log(Protocol):
-    """Everything that happened, written once, in order within each partition."""
-
-    def append(self, records: Sequence[Record]) -> Sequence[Receipt]:
-        """Store `records`, all that are new or none, and return once they would survive a power cut.
-
-        Returns one receipt per record, shape (len(records),), in order. A repeat of an id is a duplicate;
-        a repeat with other content is refused; neither stores anything. On a log without a unique index
-        (Kafka) these statuses are best effort and the fold sees to it that nothing counts twice.
-        Raises LogUnavailable if nothing was stored.
-        """
+class LogReader(Protocol):
+    """Everything that happened, in order within each partition."""
 
     def read(self, after: Cursor, *, limit: int) -> Sequence[Stored]:
         """Up to `limit` (1 to 10_000) records beyond `after`, ascending within each partition.
@@ -42,11 +33,28 @@ class Log(Protocol):
         """Finish what is under way and let go of the files. Doing it twice is harmless."""
 
 
+class Log(LogReader, Protocol):
+    """The log of its one writer, or of a writer among others on a broker."""
+
+    def append(self, records: Sequence[Record]) -> Sequence[Receipt]:
+        """Store `records`, all that are new or none, and return once they would survive a power cut.
+
+        Returns one receipt per record, shape (len(records),), in order. A repeat of an id is a duplicate;
+        a repeat with other content is refused; neither stores anything. On a log without a unique index
+        (Kafka) these statuses are best effort and the fold sees to it that nothing counts twice.
+        Raises LogUnavailable if nothing was stored.
+        """
+
+
 class Bodies(Protocol):
     """Records by their place."""
 
     def fetch(self, positions: Sequence[Position]) -> Sequence[Stored]:
         """The records at `positions` that still have a body, in the order asked; purged ones are left out."""
+
+
+class BodyStore(Bodies, Protocol):
+    """Records by their place, and the power to destroy them."""
 
     def purge(self, positions: Sequence[Position]) -> int:
         """Destroy these records' bodies for good; returns how many there were. Doing it twice returns 0.

@@ -36,7 +36,8 @@ class Servable:
 
     def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
         del context
-        return self._catalogue.servable[items]
+        mask: Mask = self._catalogue.servable[items]
+        return mask
 
 
 class NotExcluded:
@@ -54,7 +55,9 @@ class NotThisPage:
     name = "current"
 
     def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
-        return items != (context.trail[0] if len(context.trail) else -1)
+        current = context.trail[0] if len(context.trail) else np.int32(-1)
+        mask: Mask = items != current
+        return mask
 
 
 class NotOwned:
@@ -80,7 +83,9 @@ class Holds:
 
     name = "filter"
 
-    def __init__(self, condition: Callable[[Item | None, str], bool], catalogue: Catalogue, items: Items) -> None:
+    def __init__(
+        self, condition: Callable[[Item | None, str], bool], catalogue: Catalogue, items: Items
+    ) -> None:
         self._condition = condition
         self._catalogue = catalogue
         self._items = items

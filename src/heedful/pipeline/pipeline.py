@@ -94,7 +94,7 @@ class Pipeline:
         scores = self.ranker.score(candidates)
         choice = self.policy.choose(scores, self.items.keys[candidates.items], size=context.limit, seed=seed)
         rows = choice.rows
-        source = candidates.scores[rows].argmax(axis=1) if len(rows) else np.empty(0, dtype=np.int64)
+        carrier = candidates.scores[rows].argmax(axis=1) if len(rows) else rows
         unplaced = np.ones(len(scores), dtype=np.bool_)
         unplaced[rows] = False
         spent = perf_counter_ns() - began
@@ -103,8 +103,8 @@ class Pipeline:
             items=candidates.items[rows],
             scores=scores[rows],
             propensities=choice.propensities,
-            source=source,
-            because=candidates.because[rows, source],
+            source=carrier,
+            because=candidates.because[rows, carrier],
             ranked=candidates,
             ranked_scores=scores,
             stages=tuple(stages),

@@ -22,7 +22,9 @@ class Choice:
 class Policy(Protocol):
     """Chooses what is shown, and says with what probability."""
 
-    def choose(self, scores: NDArray[np.float64], keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
+    def choose(
+        self, scores: NDArray[np.float64], keys: NDArray[np.uint64], *, size: int, seed: int
+    ) -> Choice:
         """Choose min(size, n) rows of `scores`, shape (n,). Ties go to the lower of `keys`, shape (n,).
 
         All chance comes from `seed`, which the decision keeps, so that a slate can be replayed.
@@ -32,7 +34,9 @@ class Policy(Protocol):
 class Greedy:
     """The best first, nothing left to chance: every propensity is 1."""
 
-    def choose(self, scores: NDArray[np.float64], keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
+    def choose(
+        self, scores: NDArray[np.float64], keys: NDArray[np.uint64], *, size: int, seed: int
+    ) -> Choice:
         del seed
         rows = _best(scores, keys, min(size, len(scores)))
         return Choice(rows, np.ones(len(rows), dtype=np.float64))

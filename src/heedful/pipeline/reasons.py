@@ -9,7 +9,10 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.recommendation import Reason
 
 _ABOUT = {
-    "sessions": ("viewed_together", "People with a visit like this one also looked at it, above all after “{}”"),
+    "sessions": (
+        "viewed_together",
+        "People with a visit like this one also looked at it, above all after “{}”",
+    ),
     "next": ("viewed_next", "People often go on to it from “{}”"),
     "together": ("bought_together", "Often bought in the same visit as “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),

@@ -40,7 +40,9 @@ class SessionNeighbours:
 
     name = "sessions"
 
-    def __init__(self, neighbours: Neighbours, *, newest: int = 500, count: int = 100, trail: int = 4) -> None:
+    def __init__(
+        self, neighbours: Neighbours, *, newest: int = 500, count: int = 100, trail: int = 4
+    ) -> None:
         self._neighbours = neighbours
         self._newest = newest
         self._count = count
@@ -68,7 +70,9 @@ class NextItems:
     def propose(self, context: Context, *, limit: int) -> Proposal:
         if not len(context.trail):
             return NOTHING
-        return _about(context.trail[0], *self._rules.find(context.trail[:1], newest=self._newest, limit=limit))
+        return _about(
+            context.trail[0], *self._rules.find(context.trail[:1], newest=self._newest, limit=limit)
+        )
 
 
 class BoughtTogether:

@@ -17,7 +17,19 @@ from heedful.vocabulary.kinds import PURCHASE
 from heedful.vocabulary.money import minor_units
 from heedful.vocabulary.time import Instant, instant
 
-FIELDS = ("user", "anonymous", "item", "order", "quantity", "price", "time", "title", "category", "event", "value")
+FIELDS = (
+    "user",
+    "anonymous",
+    "item",
+    "order",
+    "quantity",
+    "price",
+    "time",
+    "title",
+    "category",
+    "event",
+    "value",
+)
 """What a column can be. `event` holds the event name of each row; `value` a rating."""
 
 _ORDERS = {"Order Completed", PURCHASE}
@@ -110,7 +122,9 @@ class Table:
         except UnicodeEncodeError as error:
             raise Invalid("encoding_invalid", "the row is not UTF-8 text") from error
 
-    def _order(self, event: str, cells: dict[str, str], product: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def _order(
+        self, event: str, cells: dict[str, str], product: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
         """The event name and properties of one line of an order."""
         try:
             quantity = int(cells.get("quantity") or "1")
@@ -189,4 +203,6 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Invalid("zone_unknown", f"no time zone {name!r}; use an IANA name such as Europe/London") from error
+        raise Invalid(
+            "zone_unknown", f"no time zone {name!r}; use an IANA name such as Europe/London"
+        ) from error

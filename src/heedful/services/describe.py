@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 from uuid import uuid4
 
 import msgspec
 
 from heedful.log.codec import encode
+from heedful.log.commit import GroupCommit
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
@@ -25,19 +25,12 @@ MAX_BYTES = 32 * 1024
 Done = Callable[[CollectAnswer | HeedfulError], None]
 
 
-class Submitter(Protocol):
-    """Where records go: `log.commit.GroupCommit`."""
-
-    def submit(self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | HeedfulError], None]) -> None:
-        """Store `records`; `done` is told when they are durable and folded."""
-
-
 class Describe:
     """The service. The latest description of an item counts; a deleted item stays deleted until written again."""
 
-    def __init__(self, *, fold: Fold, submitter: Submitter, clock: Clock) -> None:
+    def __init__(self, *, fold: Fold, commits: GroupCommit, clock: Clock) -> None:
         self._fold = fold
-        self._submitter = submitter
+        self._commits = commits
         self._clock = clock
         self._last = Instant(0)
 
@@ -88,7 +81,7 @@ class Describe:
                 done(CollectAnswer(True, self._fold.cursor.encode(), tuple(fates)))
 
         if records:
-            self._submitter.submit(records, finished)
+            self._commits.submit(records, finished)
         else:
             finished(())
 
@@ -113,7 +106,11 @@ def _record(event: Event, event_id: str, at: Instant) -> Record:
 def _fault(item: Item, encoded: bytes) -> EventFate | None:
     """Why `item` cannot be kept, or None."""
     if not 1 <= len(item.id) <= 200:
-        return EventFate(item.id[:200], Status.REFUSED, "item_id_invalid", "$.id", "an id has 1 to 200 characters")
+        return EventFate(
+            item.id[:200], Status.REFUSED, "item_id_invalid", "$.id", "an id has 1 to 200 characters"
+        )
     if len(encoded) > MAX_BYTES:
-        return EventFate(item.id, Status.REFUSED, "item_too_large", "$", f"an item has at most {MAX_BYTES} bytes")
+        return EventFate(
+            item.id, Status.REFUSED, "item_too_large", "$", f"an item has at most {MAX_BYTES} bytes"
+        )
     return None

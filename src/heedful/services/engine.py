@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor, decode_cursor
 from heedful.log.log import Log
 from heedful.objects.folder import Folder
-from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
@@ -22,14 +21,14 @@ from heedful.services.recommend import Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError, LogUnavailable
+from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 
 T = TypeVar("T")
-Done = Callable[[T | HeedfulError], None]
+Done: TypeAlias = Callable[[T | HeedfulError], None]
 Later = Callable[[float, Callable[[], None]], object]
 
 PATIENCE = 0.2
@@ -69,12 +68,13 @@ class Engine:
         collect: Collect,
         describe: Describe,
         recommend: Recommend,
-        keys: Keys,
+        stopped: Callable[[], str | None],
         snapshots: Folder | None,
+        snapshot_every: int,
         fresh_fold: Callable[[], Fold],
         later: Later | None = None,
     ) -> None:
-        self.keys = keys
+        self.stopped = stopped
         self.fold = fold
         self.collecting = collect
         self.describing = describe
@@ -85,7 +85,8 @@ class Engine:
         self.snapshots = snapshots
         self._fresh_fold = fresh_fold
         self._waiting: list[Waiting] = []
-        self.snapshot_at = sum(fold.cursor.offsets)
+        self.snapshot_at = 0
+        self._snapshot_every = snapshot_every
 
     def folded(self, stored: Sequence[Stored]) -> None:
         """Count what became durable in, then answer whoever waited for it."""
@@ -131,7 +132,7 @@ class Engine:
 
     def status(self) -> EngineStatus:
         """Whether the engine can serve, and its counters."""
-        stopped = self._commits.stopped
+        stopped = self.stopped()
         fold = self.fold
         return EngineStatus(
             ready=stopped is None,
@@ -143,7 +144,7 @@ class Engine:
                 "log_records_total": float(self._commits.records),
                 "log_commit_seconds_total": self._commits.seconds,
                 "decisions_total": float(self.recommending.decisions),
-                "fold_position": float(sum(fold.cursor.offsets)),
+                "fold_position": float(self.place()),
                 "subjects": float(len(fold.subjects)),
                 "items": float(len(fold.items)),
             },
@@ -153,9 +154,18 @@ class Engine:
         """Fold the log from zero beside the live state and compare the digests."""
         return verify(self.fold, self._fresh_fold(), self._log, progress=progress)
 
+    def place(self) -> int:
+        """How many records the fold has passed."""
+        return sum(self.fold.cursor.offsets)
+
+    def wants_snapshot(self) -> bool:
+        """Whether enough came since the last snapshot for another."""
+        every = self._snapshot_every
+        return self.snapshots is not None and 0 < every <= self.place() - self.snapshot_at
+
     def snapshot(self) -> str | None:
         """Write a snapshot now if anything came since the last; returns its name. Raises OSError."""
-        place = sum(self.fold.cursor.offsets)
+        place = self.place()
         if self.snapshots is None or place == self.snapshot_at:
             return None
         self.snapshot_at = place
@@ -164,7 +174,7 @@ class Engine:
     def close(self) -> None:
         """Let what is under way finish, keep a snapshot, and let go of the files."""
         self._commits.close()
-        if self._commits.stopped is None:
+        if self.stopped() is None:
             self.snapshot()
         self._log.close()
 
@@ -176,6 +186,3 @@ class Engine:
             waiting.done(self.recommending.recommend(waiting.request, behind=behind))
         except HeedfulError as error:
             waiting.done(error)
-
-
-__all__ = ["Done", "Engine", "EngineStatus", "LogUnavailable"]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from heedful.log.codec import encode
+from heedful.log.commit import GroupCommit
 from heedful.pipeline.conditions import compiled_condition, parse_condition
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter, Holds
@@ -20,12 +20,11 @@ from heedful.pipeline.reasons import Reasons
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
-from heedful.vocabulary.errors import HeedfulError, Invalid
+from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
 from heedful.views.rows import Rows
 from heedful.vocabulary.kinds import BUILT_IN, DECISION, DISLIKE, HIDE, REFUND
-from heedful.vocabulary.receipt import Receipt
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
 from heedful.vocabulary.time import Clock, Instant, instant
 
@@ -35,13 +34,6 @@ _TRAIL = 6
 _LOOK_BACK = 60
 _NONE = np.empty(0, dtype=np.int32)
 _HIDE, _DISLIKE, _REFUND = (BUILT_IN.index(kind) for kind in (HIDE, DISLIKE, REFUND))
-
-
-class Submitter(Protocol):
-    """Where decisions go: `log.commit.GroupCommit`."""
-
-    def submit(self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | HeedfulError], None]) -> None:
-        """Store `records`; `done` is told when they are durable and folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +62,11 @@ class Recommend:
     """The service. One thread owns it, the fold and the pipeline."""
 
     def __init__(
-        self, *, fold: Fold, pipeline: Pipeline, submitter: Submitter, pseudonyms: Pseudonyms, clock: Clock
+        self, *, fold: Fold, pipeline: Pipeline, commits: GroupCommit, pseudonyms: Pseudonyms, clock: Clock
     ) -> None:
         self._fold = fold
         self._pipeline = pipeline
-        self._submitter = submitter
+        self._commits = commits
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
@@ -207,7 +199,7 @@ class Recommend:
             received=now,
             body=encode(event),
         )
-        self._submitter.submit((record,), _unwatched)
+        self._commits.defer((record,), _unwatched)
 
     def _trace(self, slate: Slate, context: Context) -> dict[str, Any]:
         """Everything that happened on the way, in external ids, for people who may see it."""
@@ -254,7 +246,9 @@ def _check(request: RecommendRequest) -> None:
 def _still_owned(rows: Rows, seen: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Items whose bought quantity exceeds what went back."""
     net: dict[int, int] = {}
-    for item, kind, quantity in zip(rows.item.tolist(), rows.kind.tolist(), rows.quantity.tolist(), strict=True):
+    for item, kind, quantity in zip(
+        rows.item.tolist(), rows.kind.tolist(), rows.quantity.tolist(), strict=True
+    ):
         if item >= 0 and (seen[kind] or kind == _REFUND):
             net[item] = net.get(item, 0) + (-quantity if kind == _REFUND else quantity)
     return np.array([item for item, quantity in net.items() if quantity > 0], dtype=np.int32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from heedful.log.log import Log
+from heedful.log.log import LogReader
 from heedful.views.fold import Fold
 
 _BATCH = 5_000
@@ -24,7 +24,9 @@ class Verification:
         return self.live == self.rebuilt
 
 
-def catch_up(fold: Fold, log: Log, *, progress: Callable[[int], None] | None = None, batch: int = _BATCH) -> int:
+def catch_up(
+    fold: Fold, log: LogReader, *, progress: Callable[[int], None] | None = None, batch: int = _BATCH
+) -> int:
     """Fold everything the log holds beyond the fold's cursor; returns how many records were read.
 
     progress: told the number read so far after every batch. Raises Corrupt if a record does not read.
@@ -40,7 +42,9 @@ def catch_up(fold: Fold, log: Log, *, progress: Callable[[int], None] | None = N
     return count
 
 
-def verify(live: Fold, fresh: Fold, log: Log, *, progress: Callable[[int], None] | None = None) -> Verification:
+def verify(
+    live: Fold, fresh: Fold, log: LogReader, *, progress: Callable[[int], None] | None = None
+) -> Verification:
     """Compare `live` with `fresh`, an empty fold that this fills from the log.
 
     Both must stand at the same place: nothing may be appended meanwhile beyond what `live` has folded.

@@ -73,7 +73,9 @@ class Fold:
         self._bodies = bodies
         self._fingerprint = pseudonyms.fingerprint
         self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode)
-        self._settings = f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())}"
+        self._settings = (
+            f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())}"
+        )
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -267,7 +269,4 @@ def _packed(names: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 def _unpacked(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
     whole = text.tobytes()
-    return [
-        whole[start:end].decode()
-        for start, end in zip([0, *ends.tolist()], ends.tolist(), strict=False)
-    ]
+    return [whole[start:end].decode() for start, end in zip([0, *ends.tolist()], ends.tolist(), strict=False)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from heedful.log.claims import Claims
-from heedful.log.log import Bodies
+from heedful.log.log import BodyStore
 from heedful.views.dictionary import MISSING, Subjects
 from heedful.views.history import History
 from heedful.vocabulary.event import Position, Stored
@@ -16,7 +16,7 @@ from heedful.vocabulary.ids import SubjectId
 class FoldIndex:
     """`log.SubjectIndex` over a fold's history and claims."""
 
-    def __init__(self, subjects: Subjects, history: History, claims: Claims, bodies: Bodies) -> None:
+    def __init__(self, subjects: Subjects, history: History, claims: Claims, bodies: BodyStore) -> None:
         self._subjects = subjects
         self._history = history
         self._claims = claims

@@ -48,7 +48,12 @@ class Interpreter:
     """Reads records in the dense numbers of one process."""
 
     def __init__(
-        self, items: Items, kinds: Kinds, subjects: Subjects, pseudonyms: Pseudonyms, decode: Callable[[bytes], Event]
+        self,
+        items: Items,
+        kinds: Kinds,
+        subjects: Subjects,
+        pseudonyms: Pseudonyms,
+        decode: Callable[[bytes], Event],
     ) -> None:
         self._items = items
         self._kinds = kinds

@@ -41,7 +41,9 @@ class Header(msgspec.Struct, frozen=True):
     arrays: tuple[_Entry, ...] = ()
 
 
-def chunks(key: str, cursor: tuple[int, ...], floor: int, arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memoryview]:
+def chunks(
+    key: str, cursor: tuple[int, ...], floor: int, arrays: Mapping[str, NDArray[Any]]
+) -> Iterator[bytes | memoryview]:
     """The bytes of a snapshot, in pieces, without copying the arrays.
 
     Raises ValueError for an array of a type that is not plain numbers.

@@ -45,7 +45,13 @@ def add_to(app: typer.Typer) -> None:
             say_table(f"For {whom}", ("", "item", "title", "score", "why"), rows)
             if explain and answer.trace:
                 stages = [
-                    (stage["stage"], stage["name"], stage["considered"], stage["kept"], f"{stage['microseconds']:.0f} µs")
+                    (
+                        stage["stage"],
+                        stage["name"],
+                        stage["considered"],
+                        stage["kept"],
+                        f"{stage['microseconds']:.0f} µs",
+                    )
                     for stage in answer.trace["stages"]
                 ]
                 say_table("Stages", ("stage", "name", "considered", "kept", "took"), stages)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
+import msgspec
 import typer
 
-from heedful.faces.cli.console import err, progress, say_json, say_table
+from heedful.faces.cli.console import Told, err, progress, say_json, say_table
 from heedful.faces.cli.opener import Data, Json, opener_of
 from heedful.services.bring_in import BringIn, Counts, Refusal, json_lines
 from heedful.services.columns import Columns, Table
@@ -22,18 +22,27 @@ def add_to(app: typer.Typer) -> None:
     @app.command("import")
     def import_(
         context: typer.Context,
-        files: Annotated[list[Path], typer.Argument(help="JSON Lines or CSV, also .gz and .zst.", exists=True)],
+        files: Annotated[
+            list[Path], typer.Argument(help="JSON Lines or CSV, also .gz and .zst.", exists=True)
+        ],
         data: Data,
         columns: Annotated[
             list[str] | None,
-            typer.Option("--map", help="For CSV: field=Column, e.g. item=StockCode. Fields: user, anonymous, item, "
-                         "order, quantity, price, time, title, category, event, value."),
+            typer.Option(
+                "--map",
+                help="For CSV: field=Column, e.g. item=StockCode. Fields: user, anonymous, item, "
+                "order, quantity, price, time, title, category, event, value.",
+            ),
         ] = None,
         event: Annotated[str, typer.Option(help="For CSV: what every row is.")] = "Product Viewed",
-        time_format: Annotated[str, typer.Option(help="For CSV: strptime format, epoch or epoch_ms; ISO 8601 if left out.")] = "",
+        time_format: Annotated[
+            str, typer.Option(help="For CSV: strptime format, epoch or epoch_ms; ISO 8601 if left out.")
+        ] = "",
         zone: Annotated[str, typer.Option(help="For CSV: the zone of times without one.")] = "UTC",
         currency: Annotated[str, typer.Option(help="For CSV: ISO 4217 code of prices.")] = "USD",
-        delimiter: Annotated[str, typer.Option(help="For CSV: what stands between columns; \\t for tabs.")] = ",",
+        delimiter: Annotated[
+            str, typer.Option(help="For CSV: what stands between columns; \\t for tabs.")
+        ] = ",",
         skip: Annotated[
             list[str] | None, typer.Option(help="For CSV: Column=VALUE,VALUE: rows to leave out on purpose.")
         ] = None,
@@ -61,12 +70,12 @@ def add_to(app: typer.Typer) -> None:
             say_json({name: _counted(counts) for name, counts in report.items()})
 
 
-def _one_file(engine: Engine, file: Path, mapping: Columns | None, rejects: BinaryIO, told) -> Counts:  # type: ignore[no-untyped-def]
+def _one_file(engine: Engine, file: Path, mapping: Columns | None, rejects: BinaryIO, told: Told) -> Counts:
     service = BringIn(engine.collecting)
 
     def refuse(refusal: Refusal) -> None:
         line = {"line": refusal.line, "code": refusal.code, "message": refusal.message}
-        rejects.write(_encoded({**line, "text": refusal.text.decode(errors="replace")}) + b"\n")
+        rejects.write(msgspec.json.encode({**line, "text": refusal.text.decode(errors="replace")}) + b"\n")
 
     total = file.stat().st_size if file.suffix not in {".gz", ".zst"} else 0
     with opened(file) as stream:
@@ -88,9 +97,7 @@ def _one_file(engine: Engine, file: Path, mapping: Columns | None, rejects: Bina
 
 def _describe(engine: Engine, file: Path, table: Table) -> None:
     """Write what the table said of items into the catalogue, as of then."""
-    described = [
-        (item, at, f"import:{file.name}:{item.id}:{at}") for item, at in table.items()
-    ]
+    described = [(item, at, f"import:{file.name}:{item.id}:{at}") for item, at in table.items()]
     outcomes: list[CollectAnswer | HeedfulError] = []
     for start in range(0, len(described), 1_000):
         engine.describing.put_as_of(described[start : start + 1_000], outcomes.append)
@@ -108,7 +115,9 @@ def opened(file: Path) -> io.BufferedReader:
     if file.suffix == ".zst":
         import zstandard
 
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file.open("rb"), closefd=True), 1 << 20)
+        return io.BufferedReader(
+            zstandard.ZstdDecompressor().stream_reader(file.open("rb"), closefd=True), 1 << 20
+        )
     return file.open("rb")
 
 
@@ -118,7 +127,13 @@ def _is_table(file: Path) -> bool:
 
 
 def _columns(
-    columns: list[str], event: str, time_format: str, zone: str, currency: str, delimiter: str, skip: list[str]
+    columns: list[str],
+    event: str,
+    time_format: str,
+    zone: str,
+    currency: str,
+    delimiter: str,
+    skip: list[str],
 ) -> Columns | None:
     if not columns:
         return None
@@ -161,12 +176,3 @@ def _counted(counts: Counts) -> dict[str, object]:
         "skipped": counts.skipped,
         "reasons": counts.reasons,
     }
-
-
-def _encoded(value: dict[str, object]) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(value)
-
-
-__all__ = ["Iterator", "add_to", "opened"]

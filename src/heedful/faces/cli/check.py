@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from heedful.faces.cli.console import err, out, progress, say_json, say_table
+from heedful.faces.cli.console import out, progress, say_json, say_table
 from heedful.faces.cli.opener import Data, Json, Opener, opener_of
 from heedful.vocabulary.errors import HeedfulError
 
@@ -34,7 +34,9 @@ def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
         finally:
             engine.close()
     if as_json:
-        say_json({"agrees": found.agrees, "events": found.events, "live": found.live, "rebuilt": found.rebuilt})
+        say_json(
+            {"agrees": found.agrees, "events": found.events, "live": found.live, "rebuilt": found.rebuilt}
+        )
     else:
         rows = [
             (name, digest, found.rebuilt[name], "agrees" if digest == found.rebuilt[name] else "DIFFERS")
@@ -48,19 +50,21 @@ def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
 def snapshot(context: typer.Context, data: Data) -> None:
     """Bring the newest snapshot up to date. Works beside a running server, which it does not disturb."""
     with progress() as told:
-        engine = opener_of(context).engine(data, progress=told, beside=True)
-        name = engine.snapshot()
-        engine.release()
+        name = opener_of(context).snapshot(data, progress=told)
     out.print(name or "nothing new since the last snapshot")
 
 
-def doctor(context: typer.Context, data: Annotated[Path, typer.Option("--data")], as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context, data: Annotated[Path, typer.Option("--data")], as_json: Json = False
+) -> None:
     """Look for what could go wrong, and say the mend. Exit code 1 if something is wrong."""
     findings = list(_findings(opener_of(context), data))
     if as_json:
         say_json([{"check": name, "ok": ok, "message": text} for name, ok, text in findings])
     else:
-        say_table("", ("", "check", ""), [("ok" if ok else "WRONG", name, text) for name, ok, text in findings])
+        say_table(
+            "", ("", "check", ""), [("ok" if ok else "WRONG", name, text) for name, ok, text in findings]
+        )
     if not all(ok for _, ok, _ in findings):
         raise typer.Exit(1)
 
@@ -77,12 +81,20 @@ def _findings(opener: Opener, data: Path) -> Iterator[tuple[str, bool, str]]:
     writable = os.access(data, os.W_OK | os.X_OK)
     yield "data folder", writable, str(data) if writable else f"{data} is not writable by this user"
     free = shutil.disk_usage(data).free
-    yield "disk", free > 1 << 30, f"{free / (1 << 30):.1f} GiB free" + ("" if free > 1 << 30 else ": less than 1 GiB")
+    yield (
+        "disk",
+        free > 1 << 30,
+        f"{free / (1 << 30):.1f} GiB free" + ("" if free > 1 << 30 else ": less than 1 GiB"),
+    )
     for name in ("pseudonym.key", "keys.json"):
         file = data / name
         if file.exists():
             open_ = bool(file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
-            yield name, not open_, f"others can read it: chmod 600 {file}" if open_ else "only its owner reads it"
+            yield (
+                name,
+                not open_,
+                f"others can read it: chmod 600 {file}" if open_ else "only its owner reads it",
+            )
     began = time.perf_counter()
     try:
         engine = opener.engine(data)
@@ -91,11 +103,7 @@ def _findings(opener: Opener, data: Path) -> Iterator[tuple[str, bool, str]]:
         return
     yield "engine", True, f"caught up with the log in {time.perf_counter() - began:.1f} s"
     try:
-        yield "keys", bool(engine.keys.list()), f"{len(engine.keys.list())} API keys"
         status = engine.status()
         yield "log", status.ready, status.reason or f"{int(status.counters['fold_position']):,} records"
     finally:
         engine.close()
-
-
-__all__ = ["add_to", "err"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 
@@ -15,11 +15,14 @@ from heedful.services.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """engine: opens an engine over a folder (`compose.open_engine`). keys: makes sure that it has API keys,
-    and returns those made now."""
+    """engine: opens an engine over a folder (`compose.open_engine`).
+    keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
+    snapshot: brings a folder's newest snapshot up to date beside a running server.
+    """
 
     engine: Callable[..., Engine]
-    keys: Callable[[Keys], list[tuple[str, str]]]
+    keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
+    snapshot: Callable[..., str | None]
 
 
 def opener_of(context: typer.Context) -> Opener:
@@ -29,4 +32,3 @@ def opener_of(context: typer.Context) -> Opener:
 
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="HEEDFUL_DATA_DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Anything = Any

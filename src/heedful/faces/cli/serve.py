@@ -1,0 +1,101 @@
+"""`heedful serve`: the HTTP API over a data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from heedful.faces.cli.console import err, out, progress
+from heedful.faces.cli.opener import Data, Opener, opener_of
+from heedful.faces.http.app import build
+from heedful.faces.http.serve import Server, ServeSettings
+from heedful.records.keys import Keys
+from heedful.services.engine import Engine
+
+_log = structlog.get_logger("heedful.serve")
+
+_WATCH_SECONDS = 0.25
+
+Ready = Callable[[str, Engine], None]
+"""Told the address once the server listens."""
+
+
+def add_to(app: typer.Typer) -> None:
+    @app.command()
+    def serve(
+        context: typer.Context,
+        data: Data = Path("data"),
+        host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+        port: Annotated[int, typer.Option(help="The port; 0 lets the system choose.")] = 8080,
+        certificate: Annotated[Path | None, typer.Option(help="PEM certificate: speak TLS.")] = None,
+        private_key: Annotated[Path | None, typer.Option(help="PEM private key of the certificate.")] = None,
+    ) -> None:
+        """Serve the HTTP API. Exit code 1 if the log can take no more writes."""
+        settings = ServeSettings(host=host, port=port, certificate=certificate, private_key=private_key)
+        keys, made = opener_of(context).keys(data)
+        for kind, key in made:
+            out.print(f"{kind} key, shown only now: {key}", markup=False, highlight=False, soft_wrap=True)
+        code = run_server(opener_of(context), data, keys, settings, _say_address)
+        if code:
+            raise typer.Exit(code)
+
+
+def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, ready: Ready) -> int:
+    """Serve until stopped; returns 1 if the log stopped, 0 otherwise."""
+
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        with progress() as told:
+            engine = opener.engine(data, post=loop.call_soon_threadsafe, progress=told)
+        try:
+            engine.later = loop.call_later
+            server = Server(build(engine, keys), keys, settings)
+            watching = asyncio.create_task(_watch(engine, server, data))
+            await server.serve(lambda address: ready(address, engine))
+            watching.cancel()
+        finally:
+            engine.close()
+        if engine.stopped() is not None:
+            err.print(f"heedful: the log has stopped: {engine.stopped()}", style="red", markup=False)
+            return 1
+        return 0
+
+    from uvloop import new_event_loop
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main())
+
+
+async def _watch(engine: Engine, server: Server, data: Path) -> None:
+    """Stop the server when its log stops; start a snapshot beside it when enough came in."""
+    child: asyncio.subprocess.Process | None = None
+    while engine.stopped() is None:
+        await asyncio.sleep(_WATCH_SECONDS)
+        if child is not None and child.returncode is not None:
+            if child.returncode:
+                _log.warning("snapshot_failed", exit_code=child.returncode)
+            child = None
+        elif child is None and engine.wants_snapshot():
+            engine.snapshot_at = engine.place()
+            child = await _snapshot(data)
+    server.stop()
+
+
+async def _snapshot(data: Path) -> asyncio.subprocess.Process:
+    """A process of low priority that folds the log on from the last snapshot and writes the next."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "heedful", "snapshot", "--data", str(data), stdout=asyncio.subprocess.DEVNULL
+    )
+    os.setpriority(os.PRIO_PROCESS, child.pid, 19)
+    return child
+
+
+def _say_address(address: str, engine: Engine) -> None:
+    out.print(f"Heedful listens on {address} with {engine.place():,} records folded", highlight=False)
