@@ -74,6 +74,14 @@ class Claims:
         self._count -= gone
         return gone
 
+    def load(self) -> None:
+        """Fetch or compile the kernels now, so that the first append does not wait for it."""
+        none = np.zeros(0, dtype=np.uint64)
+        self.known(none)
+        self.put_many(none, none.astype(np.int64))
+        self.holders(0)
+        self.remove(0, Position(1))
+
     def reserve(self, pairs: int) -> None:
         """Make room for `pairs` pairs in all."""
         size = len(self._positions)

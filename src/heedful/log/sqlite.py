@@ -240,6 +240,7 @@ class SqliteLog(SqliteReader):
         if offset > self._end:
             raise Corrupt(f"the log ends at position {self._end}, but position {offset} was read from it")
         self._claims.reserve(len(self._claims) + self._end - offset)
+        self._claims.load()
         fingerprint = self._pseudonyms.fingerprint
         while True:
             try:
