@@ -1,0 +1,141 @@
+"""Room for many small arrays that grow and shrink, in a few large ones.
+
+A block holds n entries and lies in room of `size_for(n)` entries, never more: sizes come four per octave, so
+on average a tenth is slack. Free blocks wait in one list per size, linked through their own first entry, so
+the books need no memory. Entry 0 is never given out: an offset of 0 means "no block".
+
+Whoever gives entries back has set them to zero first, so nothing of a forgotten person stays in free memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from heedful.views.compiled import compiled
+from heedful.vocabulary.errors import Corrupt
+
+Column = NDArray[Any]
+"""An array as kernels see it; docstrings say which dtype."""
+
+TOP = 0
+"""Where in the book the first entry that was never given out stands. The free lists' heads follow."""
+
+_CLASSES = 128
+LIMIT = 2**31 - 1
+"""Offsets are int32, so an arena holds at most this many entries."""
+
+
+@compiled
+def size_class(count: int) -> int:
+    """The number of the smallest size that holds `count` (at least 1): 1, 2, 4, 6, 8, 10, 12, 14, 16, 20…"""
+    if count <= 8:
+        return (count + 1) // 2 if count > 1 else 0
+    rest, octave = count - 1, 0
+    while rest > 7:
+        rest >>= 1
+        octave += 1
+    return 1 + octave * 4 + rest - 4
+
+
+@compiled
+def size_for(count: int) -> int:
+    """How many entries are set aside for `count`; 0 for 0."""
+    if count <= 8:
+        return count if count < 2 else (count + 1) // 2 * 2
+    rest, octave = count - 1, 0
+    while rest > 7:
+        rest >>= 1
+        octave += 1
+    return (rest + 1) << octave
+
+
+@compiled
+def take(book: Column, link: Column, count: int) -> int:
+    """The offset of a block for `count` (at least 1) entries, all zero. The caller has seen to the room."""
+    kind = 1 + size_class(count)
+    offset = book[kind]
+    if offset != 0:
+        book[kind] = np.int64(link[offset])
+        link[offset] = 0
+        return int(offset)
+    offset = book[TOP]
+    book[TOP] += size_for(count)
+    return int(offset)
+
+
+@compiled
+def give(book: Column, link: Column, offset: int, count: int) -> None:
+    """Give the block at `offset`, which held `count` entries and is all zero, back."""
+    kind = 1 + size_class(count)
+    link[offset] = book[kind]
+    book[kind] = offset
+
+
+@compiled
+def shift_up(column: Column, start: int, stop: int) -> None:
+    """Move column[start:stop] one place up, which leaves `start` free."""
+    for i in range(stop, start, -1):
+        column[i] = column[i - 1]
+
+
+@compiled
+def shift_down(column: Column, start: int, stop: int, by: int) -> None:
+    """Move column[start:stop] down by `by` and leave zeros behind."""
+    for i in range(start, stop):
+        column[i - by] = column[i]
+    for i in range(max(stop - by, start - by), stop):
+        column[i] = 0
+
+
+class Arena:
+    """Parallel columns that share one division into blocks. The first one links the free blocks."""
+
+    def __init__(self, *dtypes: DTypeLike, room: int = 1_024) -> None:
+        self.columns: list[Column] = [np.zeros(room, dtype=dtype) for dtype in dtypes]
+        self.book: Column = np.zeros(1 + _CLASSES, dtype=np.int64)
+        self.book[TOP] = 1
+
+    @property
+    def used(self) -> int:
+        """Entries ever given out: the height of the water, free blocks included."""
+        return int(self.book[TOP])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the entries ever given out."""
+        return self.used * sum(column.itemsize for column in self.columns)
+
+    def reserve(self, more: int) -> None:
+        """See to it that `more` entries can be taken. Raises MemoryError beyond `LIMIT` entries."""
+        need = self.used + more
+        room = len(self.columns[0])
+        if need <= room:
+            return
+        if need > LIMIT:
+            raise MemoryError(f"an arena holds at most {LIMIT} entries; {need} are needed")
+        room = min(LIMIT, max(need, room + room // 2))
+        self.columns = [grown(column, room) for column in self.columns]
+
+    def state(self) -> list[Column]:
+        """The columns as far as they are used, live."""
+        return [column[: self.used] for column in self.columns]
+
+    def restore(self, book: Column, columns: list[Column]) -> None:
+        """Take over what `book` and `state` were. Raises Corrupt if they do not fit each other."""
+        fits = len(columns) == len(self.columns) and book.shape == self.book.shape and book[TOP] >= 1
+        if not fits or any(len(column) != book[TOP] for column in columns):
+            raise Corrupt("an arena's book and its columns do not fit each other")
+        room = int(book[TOP]) + 1_024
+        self.book = book.astype(np.int64)
+        mine = self.columns
+        self.columns = [grown(new.astype(old.dtype), room) for new, old in zip(columns, mine, strict=True)]
+
+
+def grown(array: Column, size: int) -> Column:
+    """A copy of `array` with room for `size`, zero beyond what was there."""
+    wider = np.zeros(size, dtype=array.dtype)
+    wider[: len(array)] = array
+    return wider
