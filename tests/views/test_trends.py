@@ -175,6 +175,27 @@ def test_the_kept_list_stays_exact_while_many_items_rise_and_fall() -> None:
         check_top(trends, items, live, (20, 200, 300)[step % 3], None)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_kept_between_reads_never_differs_in_a_bit_from_reading_anew(seed: int) -> None:
+    items = shop(3)
+    everybody = np.arange(3, dtype=np.int32)
+    trends = Trends(items, WEIGHTS)
+    live: list[Click] = []
+    random = np.random.default_rng(seed)
+    for step in range(400):
+        if len(live) > 60 or (live and random.random() < 0.4):
+            trends.retract(rows_of([live.pop(int(random.integers(len(live))))]))
+        else:
+            at = NOW - int(random.integers(0, 10 * DAY))
+            live.append(Click(int(random.integers(3)), int(random.choice([1, 2, 4])), at))
+            trends.apply(rows_of(live[-1:]))
+        fresh = Trends(items, WEIGHTS)
+        fresh.apply(rows_of(live))
+        for horizon in HORIZONS:
+            read, anew = trends.scores(horizon, everybody), fresh.scores(horizon, everybody)
+            assert read.tolist() == anew.tolist(), step
+
+
 def test_equal_scores_are_ordered_by_item_key_and_not_by_arrival() -> None:
     items = shop(900)
     trends = Trends(items, WEIGHTS)
