@@ -48,6 +48,7 @@ from heedful.vault.secret import installation_secret
 from heedful.views.cooccurrence import Cooccurrence
 from heedful.views.fold import Fold
 from heedful.views.neighbours import Neighbours
+from heedful.views.reading import Desk
 from heedful.views.rules import Rules
 from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.settings import Settings
@@ -157,10 +158,11 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
 
 def pipeline_of(fold: Fold) -> Pipeline:
     """The default pipeline over a fold's views."""
+    desk = Desk(fold.sessions)
     sources: tuple[Source, ...] = (
-        SessionNeighbours(Neighbours(fold.sessions)),
-        NextItems(Rules(fold.sessions)),
-        BoughtTogether(Cooccurrence(fold.sessions)),
+        SessionNeighbours(Neighbours(desk)),
+        NextItems(Rules(desk)),
+        BoughtTogether(Cooccurrence(desk)),
         TrendingInCategory(fold.trends, fold.catalogue, "7d"),
         Trending(fold.trends, "1d"),
         Trending(fold.trends, "7d"),

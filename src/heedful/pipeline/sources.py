@@ -17,6 +17,7 @@ from heedful.views.catalogue import Catalogue
 from heedful.views.cooccurrence import Cooccurrence
 from heedful.views.neighbours import Neighbours
 from heedful.views.rules import Rules
+from heedful.views.sessions import BOUGHT, CARTED
 from heedful.views.trends import Trends
 
 _NO_ITEMS = np.empty(0, dtype=np.int32)
@@ -52,10 +53,8 @@ class SessionNeighbours:
         trail = context.trail[: self._trail]
         if not len(trail):
             return NOTHING
-        items, scores, because = self._neighbours.find(
-            trail, newest=self._newest, neighbours=self._count, limit=limit
-        )
-        return Proposal(items, scores.astype(np.float64), because)
+        found = self._neighbours.read(trail, limit, m=self._newest, k=self._count)
+        return Proposal(found.items, found.scores.astype(np.float64), found.because)
 
 
 class NextItems:
@@ -88,7 +87,7 @@ class BoughtTogether:
         if not len(context.trail):
             return NOTHING
         item = context.trail[0]
-        return _about(item, *self._cooccurrence.find(int(item), newest=self._newest, limit=limit))
+        return _about(item, *self._cooccurrence.read(int(item), limit, deed=BOUGHT | CARTED, m=self._newest))
 
 
 class Trending:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
-from heedful.pipeline.conditions import compiled_condition, parse_condition
+from heedful.pipeline.conditions import compiled_condition, parse
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter, Holds
 from heedful.pipeline.pipeline import Pipeline, Slate
@@ -20,10 +20,10 @@ from heedful.pipeline.reasons import Reasons
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
+from heedful.views.history import Past
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
-from heedful.views.rows import Rows
 from heedful.vocabulary.kinds import BUILT_IN, DECISION, DISLIKE, HIDE, REFUND
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
 from heedful.vocabulary.time import Clock, Instant, instant
@@ -146,7 +146,7 @@ class Recommend:
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:
             return ()
-        condition = compiled_condition(parse_condition(request.filter))
+        condition = compiled_condition(parse(request.filter))
         return (Holds(condition, self._fold.catalogue, self._fold.items),)
 
     def _items(self, slate: Slate, context: Context) -> tuple[RecommendedItem, ...]:
@@ -243,7 +243,7 @@ def _check(request: RecommendRequest) -> None:
         raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="$.exclude")
 
 
-def _still_owned(rows: Rows, seen: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _still_owned(rows: Past, seen: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Items whose bought quantity exceeds what went back."""
     net: dict[int, int] = {}
     for item, kind, quantity in zip(
