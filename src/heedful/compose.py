@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -51,6 +51,7 @@ from heedful.views.neighbours import Neighbours
 from heedful.views.reading import Desk
 from heedful.views.rules import Rules
 from heedful.vocabulary.errors import SettingsError
+from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, MINUTE, Clock, Instant, SystemClock
 
@@ -126,7 +127,9 @@ def read_settings(folder: Path) -> Settings:
         raise SettingsError(f"{file}: {error}") from error
 
 
-def catch_up_from_snapshot(fold: Fold, log: LogReader, snapshots: Folder | None, progress: Progress | None) -> int:
+def catch_up_from_snapshot(
+    fold: Fold, log: LogReader, snapshots: Folder | None, progress: Progress | None
+) -> int:
     """Bring an empty fold to the end of its log: newest good snapshot, then the tail.
 
     Returns how many records the snapshot held.
@@ -205,14 +208,19 @@ def _engine(
     post: Post | None,
 ) -> Engine:
     fold = _empty_fold(log, claims, pseudonyms, settings)
-    commits = GroupCommit(log, stored=lambda stored: engine.folded(stored), post=post)
+
+    def folded(stored: Sequence[Stored]) -> None:
+        engine.folded(stored)
+
+    def position() -> str:
+        return fold.cursor.encode()  # the cursor is another one after every batch
+
+    commits = GroupCommit(log, stored=folded, post=post)
     engine = Engine(
         log=log,
         fold=fold,
         commits=commits,
-        collect=Collect(
-            commits, pseudonyms, clock, lambda: fold.cursor.encode(), meanings_of_names=settings.names
-        ),
+        collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold, pipeline=pipeline_of(fold), commits=commits, pseudonyms=pseudonyms, clock=clock
