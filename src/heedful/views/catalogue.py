@@ -82,6 +82,7 @@ class Catalogue:
         self._members: dict[str, _Members] = {}
         self._last: dict[int, ItemChange] = {}
         self._earlier: dict[int, list[ItemChange]] = {}
+        self._by_age: NDArray[np.int32] | None = None
         self.ensure(1_024)
 
     def ensure(self, count: int) -> None:
@@ -140,6 +141,14 @@ class Catalogue:
         members = self._members.get(category)
         return np.zeros(0, dtype=np.int32) if members is None else members.array()
 
+    def newest(self, limit: int) -> NDArray[np.int32]:
+        """Described items, the latest published first, ties by ascending item key; at most `limit`."""
+        if self._by_age is None:
+            there = [code for code, change in self._last.items() if change.item is not None]
+            codes = np.array(there, dtype=np.int32)
+            self._by_age = codes[np.lexsort((self._items.keys[codes], -self.published[codes]))]
+        return self._by_age[:limit]
+
     def category_code(self, category: str) -> int:
         """The code of `category` in the column `category`, or UNKNOWN when no item ever had it."""
         return self._category_codes.get(category, UNKNOWN)
@@ -147,6 +156,7 @@ class Catalogue:
     def _become(self, code: int, before: ItemChange | None, after: ItemChange | None) -> None:
         """Let `after` hold in place of `before`, in the columns and the categories too."""
         self.ensure(code + 1)
+        self._by_age = None
         if after is None:
             self._last.pop(code, None)
         else:

@@ -66,7 +66,7 @@ class Fold:
         )
         self.trends = Trends(self.items, self.meanings.weights)
         self.catalogue = Catalogue(self.items, required=catalogue_required)
-        self.orders = Orders(self.items, self.subjects, self.kinds)
+        self.orders = Orders(self.items, self.subjects)
         self.cursor = Cursor()
         self.floor = NO_FLOOR
         self.claims = claims
@@ -249,9 +249,9 @@ class Fold:
         deltas = [self.orders.retract(event) for event in removed.orders]
         deltas += [self.orders.apply(event) for event in added.orders]
         for delta in deltas:
-            for row in delta.added:
+            for row in delta.add:
                 net[row] = net.get(row, 0) + 1
-            for row in delta.removed:
+            for row in delta.remove:
                 net[row] = net.get(row, 0) - 1
         return [row for row, sign in net.items() if sign > 0], [row for row, sign in net.items() if sign < 0]
 

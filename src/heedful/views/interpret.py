@@ -18,7 +18,7 @@ from heedful.views.orders import OrderEvent, OrderLine, OrderRow
 from heedful.views.rows import NO_ITEM, Rows
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
-from heedful.vocabulary.ids import NOBODY, SubjectId
+from heedful.vocabulary.ids import NOBODY, ItemId, SubjectId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import CANCEL, ITEM, ITEM_DELETED, PURCHASE, REFUND
 
@@ -123,9 +123,10 @@ class Interpreter:
             share.changes.append(ItemChange(self._items.code(event.name), record.at, fingerprint, None))
 
     def _order(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        key = self._pseudonyms.item_key
         lines = tuple(
-            OrderLine(number, line.key or line.item, self._items.code(line.item), line.quantity)
-            for number, line in enumerate(event.lines)
+            OrderLine(self._items.code(line.item), line.quantity, key(ItemId(line.key or line.item)))
+            for line in event.lines
         )
         order = OrderEvent(
             order=self._pseudonyms.order_key(event.order),
