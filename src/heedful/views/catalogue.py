@@ -146,7 +146,7 @@ class Catalogue:
         if self._by_age is None:
             there = [code for code, change in self._last.items() if change.item is not None]
             codes = np.array(there, dtype=np.int32)
-            self._by_age = codes[np.lexsort((self._items.keys[codes], -self.published[codes]))]
+            self._by_age = codes[np.lexsort((self._items.keys[codes], ~self.published[codes]))]
         return self._by_age[:limit]
 
     def category_code(self, category: str) -> int:
