@@ -1,0 +1,309 @@
+"""What people looked at in sessions like this one: VMIS-kNN over the live index, exactly.
+
+After Kersbergen, Sprangers and Schelter, "Serenade", SIGMOD 2022, in integers. The current items stand
+newest first at positions 0 to L - 1, L at most 9:
+
+- every item's list is cut to its newest m sessions; a session matches the items in whose cut lists it is;
+- its similarity is the sum of L - position over the items it matches;
+- the k most similar are the neighbours, ties to the newer by (last time, subject key);
+- every item of a neighbour gets similarity * decay[newest matched position], where decay is 9, 8, … 1
+  (published as 1 - 0.1 * position, counted from 1); the sum is multiplied by the item's inverse session frequency, a fixed-point
+  log2(sessions / sessions with the item), at least one unit.
+
+Serenade cuts the union of the lists to the newest m instead, and takes frequencies from events. On its
+published protocol both cuts answer alike (MRR@20 0.324 on valid, 0.337 on test, by a plain float twin), and
+a cut per list reads no key; frequencies from sessions are better on valid (0.324 against 0.320).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.views.arena import Column
+from heedful.views.compiled import compiled
+from heedful.views.postings import ALIVE, COUNT_MASK, ITEM_MASK, Index
+from heedful.views.reading import MOST, Desk, Sheet, arrange, offer
+
+LONGEST = 9
+"""How many current items count: at the position after it the decay would be 0."""
+
+DECAY = tuple(range(9, 0, -1))
+_SIMILARITIES = LONGEST * (LONGEST + 1) // 2 + 1
+
+LOG_BITS = 16
+"""Fractional bits of the fixed-point logarithm."""
+_LOG_STEPS = 10
+LOGARITHMS = np.array(
+    [round(math.log2(1 + i / 2**_LOG_STEPS) * 2**LOG_BITS) for i in range(2**_LOG_STEPS)], dtype=np.int32
+)
+
+
+class Neighbourhood(NamedTuple):
+    """The best items, best first, ties by the item's key. Copies, shape (n,) each.
+
+    items: int32, dense. scores: int64, only comparable within one answer.
+    because: int32, for each the current item that contributed most to it, ties to the newer.
+    """
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.int64]
+    because: NDArray[np.int32]
+
+
+class _Room(NamedTuple):
+    """What one reading works with beside the sheet.
+
+    similarity, value: int32 (LONGEST + 1, 2^LONGEST), by L and the set of matched positions as bits.
+    slots, sets: int32 and int16, the touched sessions and then the neighbours with their matches.
+    bucket, bucket_sets: those that tie at the boundary; runs: where each position's run of them starts.
+    histogram: int32 by similarity. shares: int64 (MOST, LONGEST). because: int32 (MOST,).
+    """
+
+    similarity: Column
+    value: Column
+    slots: Column
+    sets: Column
+    bucket: Column
+    bucket_sets: Column
+    runs: Column
+    histogram: Column
+    shares: Column
+    because: Column
+    logarithms: Column
+
+
+class Neighbours:
+    """Reads session neighbours. Not for two threads at once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._room = _room(LONGEST * 1_000)
+
+    def read(
+        self, current: NDArray[np.int32], how_many: int, *, m: int = 500, k: int = 100, excluded: int = 1
+    ) -> Neighbourhood:
+        """The `how_many` (1 to MOST) best items for someone whose distinct items are `current`, newest first.
+
+        m: newest sessions per item. k: neighbours. excluded: how many of the newest current items are not
+        answered. Current items beyond LONGEST do not count.
+        """
+        current = current[:LONGEST]
+        if len(current) * m >= len(self._room.slots):
+            self._room = _room(LONGEST * m)
+        room = self._room
+        index, sheet = self._desk.open()
+        n = _read(index, sheet, room, current, min(how_many, MOST), m, k, excluded)
+        return Neighbourhood(sheet.best[:n].copy(), sheet.points[:n].copy(), room.because[:n].copy())
+
+
+def _room(sessions: int) -> _Room:
+    similarity = np.zeros((LONGEST + 1, 2**LONGEST), dtype=np.int32)
+    value = np.zeros((LONGEST + 1, 2**LONGEST), dtype=np.int32)
+    for length in range(1, LONGEST + 1):
+        for matched in range(1, 2**length):
+            positions = [p for p in range(length) if matched >> p & 1]
+            similarity[length, matched] = sum(length - p for p in positions)
+            value[length, matched] = similarity[length, matched] * DECAY[positions[0]]
+    # One more than can be touched: the kernels write before they know whether an entry is new.
+    return _Room(
+        similarity, value,
+        slots=np.zeros(sessions + 1, dtype=np.int32), sets=np.zeros(sessions, dtype=np.int16),
+        bucket=np.zeros(sessions, dtype=np.int32), bucket_sets=np.zeros(sessions, dtype=np.int16),
+        runs=np.zeros(LONGEST + 1, dtype=np.int64), histogram=np.zeros(_SIMILARITIES, dtype=np.int32),
+        shares=np.zeros((MOST, LONGEST), dtype=np.int64), because=np.zeros(MOST, dtype=np.int32),
+        logarithms=LOGARITHMS,
+    )  # fmt: skip
+
+
+@compiled
+def logarithm(table: Column, n: int) -> int:
+    """log2(n) in units of 2^-16, from integers alone; 10 bits of n count. n is at least 1."""
+    octave, rest = 0, n
+    while rest > 1:
+        rest >>= 1
+        octave += 1
+    fraction = n >> (octave - 10) if octave > 10 else n << (10 - octave)
+    return (octave << 16) + int(table[fraction & 1023])
+
+
+@compiled
+def _read(
+    index: Index,
+    sheet: Sheet,
+    room: _Room,
+    current: Column,
+    how_many: int,
+    m: int,
+    k: int,
+    excluded: int,
+) -> int:
+    touched = _match(index, sheet, room, current, m)
+    near = _choose(index, sheet, room, len(current), touched, k)
+    seen = _score(index, sheet, room, len(current), near)
+    score, held = sheet.score, index.held
+    for i in range(min(excluded, len(current))):
+        if current[i] < len(score):
+            score[current[i]] = 0
+    sessions = logarithm(room.logarithms, max(1, index.meta[ALIVE]))
+    size = 0
+    for i in range(seen):
+        item = sheet.seen[i]
+        raw = score[item]
+        score[item] = 0
+        if raw > 0:
+            total = raw * max(1, sessions - logarithm(room.logarithms, int(held[item])))
+            if size < how_many or total >= sheet.points[0]:
+                size = offer(sheet, size, how_many, item, total)
+    arrange(sheet, size)
+    _explain(index, sheet, room, current, near, size)
+    return size
+
+
+@compiled
+def _match(index: Index, sheet: Sheet, room: _Room, current: Column, m: int) -> int:
+    """Mark the newest m sessions of every current item; returns how many there are, at room.slots.
+
+    Position p's new ones stand at room.runs[p], newest first.
+    """
+    mark, slots, postings = sheet.mark, room.slots, index.postings
+    touched = 0
+    for position in range(len(current)):
+        room.runs[position] = touched
+        item = current[position]
+        if item < 0 or item >= len(index.held):
+            continue
+        held = int(index.held[item])
+        stop = int(index.offset[item]) + held
+        bit = 1 << position
+        for place in range(stop - 1, stop - min(m, held) - 1, -1):
+            slot = postings[place]
+            matched = mark[slot]
+            slots[touched] = slot
+            touched += matched == 0
+            mark[slot] = matched | bit
+    room.runs[len(current)] = touched
+    return touched
+
+
+@compiled
+def _choose(index: Index, sheet: Sheet, room: _Room, length: int, touched: int, k: int) -> int:
+    """Leave the k nearest and their matches at room.slots and room.sets, clear the marks; returns how many."""
+    mark, slots, sets, histogram = sheet.mark, room.slots, room.sets, room.histogram
+    similarity = room.similarity[length]
+    histogram[:] = 0
+    for i in range(touched):
+        histogram[similarity[mark[slots[i]]]] += 1
+    boundary, wanted = len(histogram) - 1, k
+    while boundary > 0 and histogram[boundary] < wanted:
+        wanted -= histogram[boundary]
+        boundary -= 1
+    near, ties = 0, 0
+    for position in range(length):
+        start, stop = room.runs[position], room.runs[position + 1]
+        room.runs[position] = ties
+        for i in range(start, stop):
+            slot = slots[i]
+            matched = mark[slot]
+            mark[slot] = 0
+            how = similarity[matched]
+            if how > boundary:
+                slots[near] = slot  # never ahead of i
+                sets[near] = matched
+                near += 1
+            elif how == boundary:
+                room.bucket[ties] = slot
+                room.bucket_sets[ties] = matched
+                ties += 1
+    room.runs[length] = ties
+    if ties > wanted:
+        return _newest(index, room, length, near, wanted)
+    for i in range(ties):
+        slots[near + i], sets[near + i] = room.bucket[i], room.bucket_sets[i]
+    return near + ties
+
+
+@compiled
+def _newest(index: Index, room: _Room, length: int, near: int, wanted: int) -> int:
+    """Add the `wanted` newest of the bucket to the neighbours by merging its sorted runs."""
+    heads, ends = np.empty(LONGEST, dtype=np.int64), np.empty(LONGEST, dtype=np.int64)
+    lasts, keys = np.empty(LONGEST, dtype=np.int64), np.empty(LONGEST, dtype=np.uint64)
+    runs = 0
+    for position in range(length):
+        if room.runs[position] < room.runs[position + 1]:
+            heads[runs], ends[runs] = room.runs[position], room.runs[position + 1]
+            slot = room.bucket[heads[runs]]
+            lasts[runs], keys[runs] = index.last[slot], index.keys[index.subject[slot]]
+            runs += 1
+    while wanted > 0 and runs > 1:
+        top = 0
+        for run in range(1, runs):
+            if lasts[run] > lasts[top] or (lasts[run] == lasts[top] and keys[run] > keys[top]):
+                top = run
+        place = heads[top]
+        room.slots[near], room.sets[near] = room.bucket[place], room.bucket_sets[place]
+        near += 1
+        wanted -= 1
+        heads[top] = place + 1
+        if place + 1 < ends[top]:
+            slot = room.bucket[place + 1]
+            lasts[top], keys[top] = index.last[slot], index.keys[index.subject[slot]]
+        else:
+            runs -= 1
+            heads[top], ends[top] = heads[runs], ends[runs]
+            lasts[top], keys[top] = lasts[runs], keys[runs]
+    for i in range(wanted):
+        room.slots[near], room.sets[near] = room.bucket[heads[0] + i], room.bucket_sets[heads[0] + i]
+        near += 1
+    return near
+
+
+@compiled
+def _score(index: Index, sheet: Sheet, room: _Room, length: int, near: int) -> int:
+    """Add every neighbour's value to its items; returns how many items have a score, at sheet.seen."""
+    score, found, entries, block = sheet.score, sheet.seen, index.entries, index.block
+    value = room.value[length]
+    seen = 0
+    for i in range(near):
+        packed = block[room.slots[i]]
+        add = value[room.sets[i]]
+        start = packed >> 8
+        for place in range(start, start + (packed & COUNT_MASK)):
+            item = int(entries[place]) & ITEM_MASK
+            before = score[item]
+            found[seen] = item
+            seen += before == 0
+            score[item] = before + add
+    return seen
+
+
+@compiled
+def _explain(index: Index, sheet: Sheet, room: _Room, current: Column, near: int, size: int) -> None:
+    """For every answered item the current item that contributed most, at room.because."""
+    score, entries, shares = sheet.score, index.entries, room.shares
+    length = len(current)
+    for rank in range(size):
+        score[sheet.best[rank]] = rank + 1
+        shares[rank, :length] = 0
+    value, similarity = room.value[length], room.similarity[length]
+    for i in range(near):
+        packed = index.block[room.slots[i]]
+        matched = int(room.sets[i])
+        start = packed >> 8
+        for place in range(start, start + (packed & COUNT_MASK)):
+            rank = score[int(entries[place]) & ITEM_MASK]
+            if rank > 0:
+                decay = value[matched] // similarity[matched]
+                for position in range(length):
+                    if matched >> position & 1:
+                        shares[rank - 1, position] += (length - position) * decay
+    for rank in range(size):
+        score[sheet.best[rank]] = 0
+        most = 0
+        for position in range(1, length):
+            if shares[rank, position] > shares[rank, most]:
+                most = position
+        room.because[rank] = current[most]

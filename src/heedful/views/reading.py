@@ -1,0 +1,130 @@
+"""What the readers of the session index share: room to work in, and the choice of the best.
+
+Sums are taken in a dense array over items that is all zero between two readings. The owner reads from one
+thread, so one sheet serves all readers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heedful.views.arena import Column
+from heedful.views.compiled import compiled
+from heedful.views.dictionary import Items
+from heedful.views.postings import Index
+from heedful.views.sessions import Sessions
+
+MOST = 4_096
+"""How many items a reading can answer at most."""
+
+
+class Ranked(NamedTuple):
+    """The best items with their scores, best first, ties by the item's key. Copies, shape (n,) each.
+
+    items: int32, dense. scores: int64, only comparable within one answer.
+    """
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.int64]
+
+
+class Sheet(NamedTuple):
+    """Room to work in.
+
+    score: int32 per item, zero between readings. mark: int16 per slot, zero between readings.
+    seen: int32, the items that have a score. best, points: int32 and int64 (MOST,), the answer.
+    keys: uint64 per item.
+    """
+
+    score: Column
+    mark: Column
+    seen: Column
+    best: Column
+    points: Column
+    keys: Column
+
+
+class Desk:
+    """Keeps a sheet as large as the index. Shared by the readers of one `Sessions`."""
+
+    def __init__(self, sessions: Sessions, items: Items) -> None:
+        self.sessions, self._items = sessions, items
+        self._index: Index | None = None
+        self._sheet: Sheet
+
+    def open(self) -> tuple[Index, Sheet]:
+        """The index as it is now and a sheet that fits it."""
+        index = self.sessions.index
+        if index is not self._index or self._sheet.keys is not self._items.keys:
+            self._index = index
+            self._sheet = Sheet(
+                score=np.zeros(len(index.held), dtype=np.int32),
+                mark=np.zeros(len(index.last), dtype=np.int16),
+                seen=np.zeros(len(index.held) + 1, dtype=np.int32),  # kernels write before they know
+                best=np.zeros(MOST, dtype=np.int32),
+                points=np.zeros(MOST, dtype=np.int64),
+                keys=self._items.keys,
+            )
+        return index, self._sheet
+
+
+def ranked(sheet: Sheet, count: int) -> Ranked:
+    """The first `count` of the sheet's answer."""
+    return Ranked(sheet.best[:count].copy(), sheet.points[:count].copy())
+
+
+@compiled
+def worse(sheet: Sheet, item: int, score: int, place: int) -> bool:
+    """Whether (item, score) ranks below what stands at `place` of the answer."""
+    points = sheet.points[place]
+    if score != points:
+        return bool(score < points)
+    return bool(sheet.keys[item] > sheet.keys[sheet.best[place]])
+
+
+@compiled
+def offer(sheet: Sheet, size: int, limit: int, item: int, score: int) -> int:
+    """Take (item, score) among the `limit` best if it is one of them; returns the new size.
+
+    Until `arrange` the answer is a heap with the worst on top.
+    """
+    best, points = sheet.best, sheet.points
+    if size < limit:
+        place = size
+        while place > 0 and worse(sheet, item, score, (place - 1) >> 1):
+            above = (place - 1) >> 1
+            best[place], points[place] = best[above], points[above]
+            place = above
+        best[place], points[place] = item, score
+        return size + 1
+    if not worse(sheet, item, score, 0):
+        _sink(sheet, size, item, score)
+    return size
+
+
+@compiled
+def _sink(sheet: Sheet, size: int, item: int, score: int) -> None:
+    """Replace the worst on top by (item, score)."""
+    best, points = sheet.best, sheet.points
+    place, below = 0, 1
+    while below < size:
+        if below + 1 < size and worse(sheet, best[below + 1], points[below + 1], below):
+            below += 1
+        if worse(sheet, item, score, below):
+            break
+        best[place], points[place] = best[below], points[below]
+        place, below = below, 2 * below + 1
+    best[place], points[place] = item, score
+
+
+@compiled
+def arrange(sheet: Sheet, size: int) -> None:
+    """Sort the answer, best first."""
+    best, points = sheet.best, sheet.points
+    for end in range(size - 1, 0, -1):
+        item, score = best[end], points[end]
+        best[end], points[end] = best[0], points[0]
+        _sink(sheet, end, item, score)
