@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from heedful.log.claims import Claims
 from heedful.vocabulary.errors import Corrupt
@@ -109,7 +111,7 @@ def test_removing_leaves_others_of_the_same_run_in_reach() -> None:
         {"fingerprints": np.zeros((1, 2), np.uint64), "positions": np.ones((1, 2), np.int64)},
     ],
 )
-def test_a_misshapen_state_is_corrupt(state: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]  # any
+def test_a_misshapen_state_is_corrupt(state: dict[str, NDArray[Any]]) -> None:
     claims = Claims()
     put(claims, [(1, 1)])
     with pytest.raises(Corrupt, match="claims"):

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.contracts.log_contract import read_all, record
 
@@ -161,7 +162,7 @@ def test_a_failed_commit_is_told_to_all_of_its_group_and_the_next_goes_on() -> N
 def test_a_record_that_cannot_be_kept_fails_alone() -> None:
     diary, log, owner = Diary(), GatedLog(), Owner()
     commit = GroupCommit(log, stored=diary.stored, post=owner.post)
-    bad = Record(record("bad").id, record("bad").subject, *[Instant(1 << 70)] * 4, b"")
+    bad = msgspec.structs.replace(record("bad"), at=Instant(1 << 70))
     commit.submit([record("a")], diary.done("a"))
     commit.submit([record("b")], diary.done("b"))
     commit.submit([record("c"), bad], diary.done("bad"))

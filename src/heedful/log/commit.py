@@ -66,7 +66,7 @@ class GroupCommit:
         log: Writer,
         *,
         stored: Callable[[Sequence[Stored]], None],
-        post: Callable[[Callable[[], None]], None] | None = None,
+        post: Callable[[Callable[[], None]], object] | None = None,
         limit: int = LIMIT,
         group: int = GROUP,
     ) -> None:
@@ -206,7 +206,7 @@ class GroupCommit:
             self.seconds += time.perf_counter() - start
         return None
 
-    def _write(self, post: Callable[[Callable[[], None]], None]) -> None:
+    def _write(self, post: Callable[[Callable[[], None]], object]) -> None:
         """The second thread: one commit per order, its outcome brought to the owner."""
         while self._orders.get():
             self._outcomes.put(self._commit())

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import apsw
 
-from heedful.vocabulary.errors import Corrupt, NotFound, SettingsError
+from heedful.vocabulary.errors import Corrupt, LogUnavailable, NotFound, SettingsError
 
 SCHEMA_VERSION = 1
 CHECKPOINT_PAGES = 16_384
@@ -71,7 +71,7 @@ class WriterLock:
 def open_for_writing(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     """A connection that may write, with the schema in place; the folder's entry of the file is durable.
 
-    Raises SettingsError (another's file, a newer schema, no such folder) or Corrupt.
+    Raises SettingsError (another's file, a newer schema, no such folder), Corrupt, or LogUnavailable.
     """
     with _readable(path):
         connection = apsw.Connection(str(path), vfs=vfs)
@@ -120,6 +120,8 @@ def _readable(path: Path) -> Iterator[None]:
         raise Corrupt(f"{path} is not a readable log: {error}") from error
     except apsw.CantOpenError as error:
         raise SettingsError(f"the log {path} cannot be opened: {error}. Does its folder exist?") from error
+    except (apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.BusyError) as error:
+        raise LogUnavailable(f"the log {path} cannot be opened: {error}", retry_after=None) from error
 
 
 def version_of(connection: apsw.Connection, path: Path) -> int:

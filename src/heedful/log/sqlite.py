@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self, cast
@@ -267,10 +267,9 @@ class SqliteLog(SqliteReader):
         super().close()
         if not healthy:
             forbid_checkpoint(self._writer)
-        try:
+        with suppress(apsw.Error):  # closing copies the write-ahead log; if it cannot, the next opening does
             self._writer.close()
-        finally:
-            self._lock.release()
+        self._lock.release()
 
     def _sort_out(self, records: Sequence[Record]) -> tuple[list[Receipt], Sequence[Record], list[int]]:
         """Receipts for all, and the new ones among `records` with their fingerprints."""
