@@ -12,8 +12,6 @@ from typing import Protocol
 
 import msgspec
 
-from heedful.faces.cli.app import run
-from heedful.faces.cli.opener import Opener
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
@@ -161,7 +159,7 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
 
 def pipeline_of(fold: Fold) -> Pipeline:
     """The default pipeline over a fold's views."""
-    desk = Desk(fold.sessions)
+    desk = Desk(fold.sessions, fold.items)
     sources: tuple[Source, ...] = (
         SessionNeighbours(Neighbours(desk)),
         NextItems(Rules(desk)),
@@ -255,4 +253,7 @@ def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
 
 def main() -> None:
     """The `heedful` command."""
+    from heedful.faces.cli.app import run  # in-process users do not pay for the command line
+    from heedful.faces.cli.opener import Opener
+
     sys.exit(run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside)))

@@ -11,9 +11,9 @@ from heedful.vocabulary.recommendation import Reason
 _ABOUT = {
     "sessions": (
         "viewed_together",
-        "People with a visit like this one also looked at it, above all after “{}”",
+        "Others who looked at “{}” looked at this too",
     ),
-    "next": ("viewed_next", "People often go on to it from “{}”"),
+    "next": ("viewed_next", "Often looked at next after “{}”"),
     "together": ("bought_together", "Often bought in the same visit as “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),
 }

@@ -70,7 +70,7 @@ class NextItems:
         if not len(context.trail):
             return NOTHING
         return _about(
-            context.trail[0], *self._rules.find(context.trail[:1], newest=self._newest, limit=limit)
+            context.trail[0], *self._rules.read(context.trail[:1], limit, m=self._newest)
         )
 
 

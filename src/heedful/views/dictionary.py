@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,11 +109,11 @@ class Subjects:
         """The arrays that `restore` needs."""
         return {"keys": self.keys[: self.count], "rests": self.rests[: self.count]}
 
-    def restore(self, keys: NDArray[np.uint64], rests: NDArray[np.uint64]) -> None:
-        """Take over what `state` gave."""
-        self.keys, self.rests, self.count = keys.copy(), rests.copy(), 0
-        self._table = np.full(max(2_048, 1 << (len(keys) * 2).bit_length()), MISSING, dtype=np.int32)
-        self.count = len(keys)
+    def restore(self, state: Mapping[str, NDArray[np.uint64]]) -> None:
+        """Take over what `state` gave. Raises KeyError if an array is missing."""
+        self.keys, self.rests = state["keys"].copy(), state["rests"].copy()
+        self.count = len(self.keys)
+        self._table = np.full(max(2_048, 1 << (self.count * 2).bit_length()), MISSING, dtype=np.int32)
         _rebuild(self.keys, self.count, self._table)
 
 

@@ -31,7 +31,7 @@ from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
-from heedful.vocabulary.event import Event, Position, Record, Stored, offset_of, partition_of, position
+from heedful.vocabulary.event import Event, Record, Stored, offset_of, partition_of, position
 from heedful.vocabulary.kinds import Meaning
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 
@@ -114,18 +114,19 @@ class Fold:
 
         Each must have been applied. The cursor stays. Raises Corrupt if a body does not read.
         """
+        ids = {stored.record.id: self._fingerprint(stored.record.id) for stored in batch}
+        before = {event: self._winner(fingerprint, event) for event, fingerprint in ids.items()}
+        for stored in batch:
+            self.claims.remove(ids[stored.record.id], stored.position)
         gained: list[tuple[Record, int]] = []
         lost: list[tuple[Record, int]] = []
-        for stored in batch:
-            fingerprint = self._fingerprint(stored.record.id)
-            before = self._winner(fingerprint, stored.record.id, without=None)
-            if not self.claims.remove(fingerprint, stored.position):
+        for event, fingerprint in ids.items():
+            was, now = before[event], self._winner(fingerprint, event)
+            if was is None or (now is not None and now.position == was.position):
                 continue
-            if before is not None and before.position == stored.position:
-                lost.append((before.record, fingerprint))
-                after = self._winner(fingerprint, stored.record.id, without=stored.position)
-                if after is not None:
-                    gained.append((after.record, fingerprint))
+            lost.append((was.record, fingerprint))
+            if now is not None:
+                gained.append((now.record, fingerprint))
         self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
 
     def advance(self, floor: Instant) -> None:
@@ -195,7 +196,6 @@ class Fold:
         self, fresh: Sequence[Stored], fingerprints: Sequence[int], contested: NDArray[np.bool_]
     ) -> tuple[list[tuple[Record, int]], list[tuple[Record, int]]]:
         """What a batch adds and takes away when some of its ids stood in the log before."""
-        here = {stored.position: stored for stored in fresh}
         shared = {int(f) for f, again in zip(fingerprints, contested, strict=True) if again}
         gained = []
         lost = []
@@ -207,8 +207,8 @@ class Fold:
             if (fingerprint, stored.record.id) in settled:
                 continue
             settled.add((fingerprint, stored.record.id))
-            before = self._winner(fingerprint, stored.record.id, without=None)
-            candidates = [one for one in fresh if one.record.id == stored.record.id and one.position in here]
+            before = self._winner(fingerprint, stored.record.id)
+            candidates = [one for one in fresh if one.record.id == stored.record.id]
             after = min(candidates if before is None else [before, *candidates], key=_rank)
             if before is None:
                 gained.append((after.record, fingerprint))
@@ -217,12 +217,12 @@ class Fold:
                 gained.append((after.record, fingerprint))
         return gained, lost
 
-    def _winner(self, fingerprint: int, event: str, *, without: Position | None) -> Stored | None:
+    def _winner(self, fingerprint: int, event: str) -> Stored | None:
         """The record that counts under `event` among those the fold has seen, bodies read again."""
         places = [
             place
             for place in self.claims.holders(fingerprint)
-            if place != without and offset_of(place) <= self.cursor.offset(partition_of(place))
+            if offset_of(place) <= self.cursor.offset(partition_of(place))
         ]
         same = [stored for stored in self._bodies.fetch(places) if stored.record.id == event]
         return min(same, key=_rank, default=None)
