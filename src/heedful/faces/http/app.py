@@ -43,8 +43,15 @@ def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False)
             document.append(described(framework))
         return document[0]
 
-    framework.include_router(Items(engine, gate, meters).router())
-    framework.include_router(Operations(engine, meters, whole).router())
+    for route in (*Items(engine, gate, meters).routes(), *Operations(engine, meters, whole).routes()):
+        framework.add_api_route(
+            route.path,
+            route.endpoint,
+            methods=[route.method],
+            openapi_extra=route.document,
+            operation_id=route.document["operationId"],
+            response_class=Response,
+        )
     framework.add_exception_handler(HTTPException, _unrouted)
     for kind in (Problem, HeedfulError, Exception):
         framework.add_exception_handler(kind, _refused)

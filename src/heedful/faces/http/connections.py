@@ -1,4 +1,4 @@
-"""What one connection may take: time and room. The server leaves both open, and a slow or hostile caller would.
+"""What one connection may take: time and room. The server by itself bounds neither.
 
 A connection that has not sent a whole head in 10 s, or a whole request in 30 s, is closed; a head beyond
 16 KiB is answered 431. One sweep a second looks at every connection, so a request pays for no timer.
@@ -85,7 +85,7 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def overdue(self, now: float) -> bool:
-        """Whether the caller has had its time. An idle connection between two requests is uvicorn's matter."""
+        """Whether the caller has had its time. A rest between two requests is uvicorn's matter."""
         waited = now - self.since
         if self.phase is Phase.HEAD:
             return waited > HEAD_SECONDS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
@@ -16,6 +16,7 @@ from heedful.faces.http.exchange import outcome, read_body
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.messages import ItemsCall
 from heedful.faces.http.metrics import Meters
+from heedful.faces.http.openapi import Route
 from heedful.faces.http.problem import UNREADABLE, Problem, problem_of, unreadable
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, Invalid, TooLarge
@@ -109,21 +110,15 @@ class Items:
         self._gate = gate
         self._meters = meters
 
-    def router(self) -> APIRouter:
+    def routes(self) -> Sequence[Route]:
         """The routes with their part of the document."""
-        router = APIRouter()
-        documents = (
-            ("POST", "/v1/items", self.post, _POST),
-            ("PUT", "/v1/items/{item_id:path}", self.put, _PUT),
-            ("GET", "/v1/items/{item_id:path}", self.get, _GET),
-            ("DELETE", "/v1/items/{item_id:path}", self.delete, _DELETE),
+        one = "/v1/items/{item_id:path}"
+        return (
+            Route("POST", "/v1/items", self.post, _POST),
+            Route("PUT", one, self.put, _PUT),
+            Route("GET", one, self.get, _GET),
+            Route("DELETE", one, self.delete, _DELETE),
         )
-        for method, path, endpoint, document in documents:
-            router.add_api_route(
-                path, endpoint, methods=[method], openapi_extra=document, response_class=Response,
-                operation_id=document["operationId"],
-            )  # fmt: skip
-        return router
 
     async def get(self, request: Request) -> Response:
         """One item."""

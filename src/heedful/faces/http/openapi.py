@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,16 @@ DESCRIPTION = (
     "Real-time personalization that you host yourself: send what people do with Segment's tracking protocol, "
     "ask for recommendations, and the very next answer has learned from it."
 )
+
+
+class Route(NamedTuple):
+    """A route behind the framework. document: its operation."""
+
+    method: str
+    path: str
+    endpoint: Callable[..., Any]
+    document: Object
+
 
 SECRET: list[Object] = [{"secretKey": []}, {"secretKeyAsUser": []}]
 WRITE: list[Object] = [{"writeKey": []}, {"writeKeyAsUser": []}, *SECRET, {}]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import docs_page, openapi
 from heedful.faces.http.credentials import secret
 from heedful.faces.http.exchange import Headers, Scope
 from heedful.faces.http.metrics import CONTENT_TYPE, Meters
+from heedful.faces.http.openapi import Route
 from heedful.faces.http.problem import Problem, retry_after
 
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
@@ -73,21 +74,18 @@ class Operations:
         self._text: bytes | None = None
         self._page: docs_page.Page | None = None
 
-    def router(self) -> APIRouter:
+    def routes(self) -> Sequence[Route]:
         """The routes with their part of the document."""
-        router = APIRouter()
-        for path, endpoint, document in (
-            ("/health/live", self.live, _LIVE),
-            ("/health/ready", self.ready, _READY),
-            ("/metrics", self.metrics, _told("metrics", "Figures for Prometheus", "text/plain", "string")),
-            ("/openapi.json", self.openapi, _told("openapi", "This document", "application/json", "object")),
-            ("/docs", self.docs, _told("docs", "This document, to be read", "text/html", "string")),
-        ):
-            router.add_api_route(
-                path, endpoint, methods=["GET"], openapi_extra=document, response_class=Response,
-                operation_id=document["operationId"],
-            )  # fmt: skip
-        return router
+        metrics = _told("metrics", "Figures for Prometheus", "text/plain", "string")
+        document = _told("openapi", "This document", "application/json", "object")
+        page = _told("docs", "This document, to be read", "text/html", "string")
+        return (
+            Route("GET", "/health/live", self.live, _LIVE),
+            Route("GET", "/health/ready", self.ready, _READY),
+            Route("GET", "/metrics", self.metrics, metrics),
+            Route("GET", "/openapi.json", self.openapi, document),
+            Route("GET", "/docs", self.docs, page),
+        )
 
     async def live(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
         """The process answers."""

@@ -42,10 +42,10 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Server:
-    """One listening server. `run` returns after `stop`, or after SIGINT or SIGTERM on the main thread."""
+    """A listening server. `run` returns after `stop`, or after SIGINT or SIGTERM on the main thread."""
 
     def __init__(self, app: Application, keys: Keys, settings: ServeSettings | None = None) -> None:
-        """Listen at once, so that a port that is taken is said before anything starts. Raises SettingsError."""
+        """Bind now, so that a port that is taken is said before anything starts. Raises SettingsError."""
         settings = settings or ServeSettings()
         check(settings, keys)
         self.socket = _listen(settings)
@@ -136,7 +136,7 @@ def _listen(settings: ServeSettings) -> socket.socket:
 
 def _config(app: Application, settings: ServeSettings) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # uvicorn spells ASGI messages as typed dictionaries
+        app,
         loop="uvloop",
         http=Connection,
         ws="none",
