@@ -117,7 +117,7 @@ def test_a_body_beyond_the_limit_ends_the_connection(
 @pytest.mark.parametrize(
     "head",
     [
-        "POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /v1/t HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n{}{}",
         "POST /v1/track HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
         "POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\n{}{}",

@@ -92,7 +92,9 @@ class Connection(HttpToolsProtocol):
         return self.phase is Phase.BODY and waited > REQUEST_SECONDS
 
     def _refuse(self) -> None:
-        if not self.transport.is_closing():
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()  # an earlier request's answer is due first, so this one cannot be given
+        elif not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 

@@ -40,4 +40,4 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
         library = logging.getLogger(name)
         library.handlers = [_Forward()] if name == "uvicorn" else []
         library.propagate = name != "uvicorn"
-        library.setLevel(logging.WARNING)
+        library.setLevel(logging.ERROR)  # it warns of every bad request, and a stranger must not fill a disk
