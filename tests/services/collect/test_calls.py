@@ -238,6 +238,18 @@ def test_a_batch_has_500_kilobytes_at_most() -> None:
         Door().send("batch", b" " * MAX_BATCH_BYTES + b"{}")
 
 
+def test_a_batchs_context_cannot_blow_up_what_is_stored() -> None:
+    door = Door()
+    many = [{"type": "page", "userId": "u"}] * MAX_BATCH_EVENTS
+    assert len(door.send("batch", {"context": {"a": "x" * 1_500}, "batch": many}).events) == MAX_BATCH_EVENTS
+    stored = len(door.log.records)
+    with pytest.raises(TooLarge):
+        door.send("batch", {"context": {"a": "x" * 2_000}, "batch": many})
+    with pytest.raises(TooLarge):
+        door.send("batch", {"context": {"a": "x" * MAX_EVENT_BYTES}, "batch": many[:1]})
+    assert len(door.log.records) == stored
+
+
 def test_as_many_keys_as_fit_are_read_without_harm() -> None:
     body = b'{"batch":[{"type":"page","userId":"u","context":{%s}}]}'
     many = b",".join(b'"%x":1' % n for n in range(50_000))

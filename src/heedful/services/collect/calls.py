@@ -7,6 +7,7 @@ must be is decided later, event by event (`records`); here they are taken as the
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,6 +31,9 @@ from heedful.vocabulary.time import Instant
 MAX_EVENT_BYTES = 32 * 1024
 MAX_BATCH_BYTES = 500 * 1024
 MAX_BATCH_EVENTS = 2_500
+MAX_SHARED_BYTES = 8 * MAX_BATCH_BYTES
+"""What a batch's own context may come to when each of its events has it."""
+
 MAX_MESSAGE_ID = 100
 
 SINGLE = frozenset({"identify", "track", "page", "screen", "group", "alias"})
@@ -120,8 +124,8 @@ def read_exactly(body: bytes, *, batched: bool) -> Call:
     around = "{" + ",".join(f"{json.dumps(k)}:{'0' if k == 'batch' else v}" for k, v in envelope) + "}"
     if problem := problem_in(around):
         raise Invalid(problem.code, problem.message, path=problem.path)
-    items = list(elements(parts["batch"]))
-    _check_count(len(items))
+    items = list(islice(elements(parts["batch"]), MAX_BATCH_EVENTS + 1))
+    _check_count(len(items), 0)
     sent = msgspec.json.decode(parts.get("sentAt", "null"))
     return _call([_read_one(item) for item in items], sent, parts.get("context", "").encode())
 
@@ -143,13 +147,16 @@ def _read_one(item: str) -> Message | EventFate:
 
 
 def _call(messages: list[Message | EventFate], sent: Any, context: bytes | msgspec.Raw) -> Call:
-    _check_count(len(messages))
+    _check_count(len(messages), len(bytes(context)))
     return Call(messages, read_time(sent, "sentAt"), json_object(context, "context"))
 
 
-def _check_count(events: int) -> None:
+def _check_count(events: int, shared: int) -> None:
+    """`shared`: bytes that each of the events will have from the envelope."""
     if events > MAX_BATCH_EVENTS:
-        raise TooLarge(f"the batch has {events} events; at most {MAX_BATCH_EVENTS} are taken")
+        raise TooLarge(f"a batch has at most {MAX_BATCH_EVENTS} events")
+    if shared > MAX_EVENT_BYTES or events * shared > MAX_SHARED_BYTES:
+        raise TooLarge(f"the batch's context ({shared} bytes) is too large to be given to {events} events")
 
 
 def json_object(raw: bytes | msgspec.Raw, path: str) -> bytes:

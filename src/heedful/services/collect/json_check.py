@@ -34,14 +34,6 @@ class _Pairs(list[tuple[str, Any]]):
     """An object with its keys as they came."""
 
 
-class _Integer(str):
-    __slots__ = ()
-
-
-class _Float(str):
-    __slots__ = ()
-
-
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -49,15 +41,21 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_exact = json.JSONDecoder(
-    object_pairs_hook=_Pairs, parse_int=_Integer, parse_float=_Float, parse_constant=_no_constant
-)
+_OUT_OF_RANGE = INTEGER_LIMIT
 
 
-def _tree(text: str) -> Any:
-    """`text` with every repetition and every number's text kept. Raises Invalid."""
+def _integer(digits: str) -> int:
+    """The number that `digits` say, or another out of range where they are too many to be worth reading."""
+    return int(digits) if len(digits) <= 20 else _OUT_OF_RANGE
+
+
+_exact = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_integer, parse_constant=_no_constant)
+_rough = json.JSONDecoder(parse_int=float, parse_constant=_no_constant)
+
+
+def _decoded(decoder: json.JSONDecoder, text: str) -> Any:
     try:
-        return _exact.decode(text)
+        return decoder.decode(text)
     except RecursionError as error:
         raise too_deep() from error
     except ValueError as error:
@@ -76,9 +74,9 @@ def members(text: str) -> Iterator[tuple[str, str]]:
     """The keys of the object that `text` is, and each value's text as it stands. `text` must be JSON."""
     i = _skip(text, _skip(text, 0) + 1)
     while text[i] != "}":
-        key, i = _exact.raw_decode(text, i)
+        key, i = _rough.raw_decode(text, i)
         i = _skip(text, _skip(text, i) + 1)
-        end = _exact.raw_decode(text, i)[1]
+        end = _rough.raw_decode(text, i)[1]
         yield key, text[i:end]
         i = _skip(text, end)
         if text[i] == ",":
@@ -89,7 +87,7 @@ def elements(text: str) -> Iterator[str]:
     """Each element's text as it stands in the array that `text` is. `text` must be JSON."""
     i = _skip(text, _skip(text, 0) + 1)
     while text[i] != "]":
-        end = _exact.raw_decode(text, i)[1]
+        end = _rough.raw_decode(text, i)[1]
         yield text[i:end]
         i = _skip(text, end)
         if text[i] == ",":
@@ -109,7 +107,7 @@ def parsed(body: bytes) -> str:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise malformed("the body is not UTF-8") from error
-    _tree(text)
+    _decoded(_rough, text)
     return text
 
 
@@ -118,31 +116,32 @@ def problem_in(item: str) -> Problem | None:
 
     Raises Invalid (`json_invalid`) where it is no JSON at all.
     """
-    return _problem(_tree(item))
+    return _problem(_decoded(_exact, item))
 
 
 def message_id_in(item: str) -> str:
     """The message id of an event that has a problem, to name it in the answer; "" if it is part of that."""
-    tree = _tree(item)
+    tree = _decoded(_exact, item)
     ids = [value for key, value in tree if key == "messageId"] if isinstance(tree, _Pairs) else []
     only = ids[0] if len(ids) == 1 else None
-    return str(only) if isinstance(only, str) and _problem(only) is None else ""
+    return str(only) if type(only) in (str, int) and _problem(only) is None else ""
 
 
 def _problem(value: Any) -> Problem | None:
-    if isinstance(value, _Integer):
-        if len(value) <= 20 and -INTEGER_LIMIT <= int(value) < INTEGER_LIMIT:
+    kind = type(value)
+    if kind is str:
+        return _string_problem(value)
+    if kind is int:
+        if -INTEGER_LIMIT <= value < INTEGER_LIMIT:
             return None
         return Problem("json_number_range", "", "integers must fit 64 bits; send longer ones as strings")
-    if isinstance(value, _Float):
-        if math.isfinite(float(value)):
+    if kind is float:
+        if math.isfinite(value):
             return None
         return Problem("json_number_range", "", "numbers must be within the range of a double")
-    if isinstance(value, str):
-        return _string_problem(value)
-    if isinstance(value, _Pairs):
+    if kind is _Pairs:
         return _object_problem(value)
-    if isinstance(value, list):
+    if kind is list:
         for place, element in enumerate(value):
             if problem := _problem(element):
                 return _within(f"[{place}]", problem)
