@@ -171,7 +171,7 @@ def pipeline_of(fold: Fold) -> Pipeline:
     fallback: tuple[Source, ...] = (Trending(fold.trends, "30d"), Newest(fold.catalogue))
     return Pipeline(
         items=fold.items,
-        gatherer=Gatherer(),
+        gatherer=Gatherer(lambda: len(fold.items)),
         sources=sources,
         fallback=fallback,
         filters=(Servable(fold.catalogue), NotThisPage(), NotExcluded(), NotOwned(), NotHidden()),

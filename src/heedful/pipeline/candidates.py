@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 from heedful.views.compiled import compiled
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """What one source proposes, best first.
 
     items: int32 (n,), dense and distinct. scores: float64 (n,), positive, descending.
@@ -24,8 +24,7 @@ class Proposal:
     because: NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """The union of all proposals.
 
     items: int32 (n,), dense and distinct.
@@ -39,9 +38,13 @@ class Candidates:
 
 
 class Gatherer:
-    """Joins proposals. Holds one scratch column as long as the catalogue, so joining allocates little."""
+    """Joins proposals. Holds one scratch column as long as the catalogue, so joining allocates little.
 
-    def __init__(self) -> None:
+    known: how many dense items there are now.
+    """
+
+    def __init__(self, known: Callable[[], int]) -> None:
+        self._known = known
         self._row = np.full(1_024, -1, dtype=np.int32)
 
     def gather(self, proposals: Sequence[Proposal]) -> Candidates:
@@ -49,11 +52,9 @@ class Gatherer:
         items = np.concatenate([proposal.items for proposal in proposals])
         scores = np.concatenate([proposal.scores for proposal in proposals])
         because = np.concatenate([proposal.because for proposal in proposals])
-        ends = np.cumsum(np.array([len(proposal.items) for proposal in proposals], dtype=np.int64))
-        if len(items):
-            highest = int(items.max())
-            if highest >= len(self._row):
-                self._row = np.full(highest * 2, -1, dtype=np.int32)
+        ends = np.array(list(accumulate(len(proposal.items) for proposal in proposals)), dtype=np.int64)
+        if self._known() > len(self._row):
+            self._row = np.full(self._known() * 2, -1, dtype=np.int32)
         return Candidates(*_gather(items, scores, because, ends, self._row))
 
 

@@ -22,8 +22,8 @@ class Filter(Protocol):
 
     name: str
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
-        """For each of `items`, shape (n,), whether it may stay."""
+    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
+        """For each of `items`, shape (n,), whether it may stay; None where all may."""
 
 
 class Servable:
@@ -45,8 +45,8 @@ class NotExcluded:
 
     name = "excluded"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
-        return _absent(items, context.excluded)
+    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
+        return _absent(items, context.excluded) if len(context.excluded) else None
 
 
 class NotThisPage:
@@ -54,9 +54,10 @@ class NotThisPage:
 
     name = "current"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
-        current = context.trail[0] if len(context.trail) else np.int32(-1)
-        mask: Mask = items != current
+    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
+        if not len(context.trail):
+            return None
+        mask: Mask = items != context.trail[0]
         return mask
 
 
@@ -65,8 +66,8 @@ class NotOwned:
 
     name = "owned"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
-        return _absent(items, context.owned)
+    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
+        return _absent(items, context.owned) if len(context.owned) else None
 
 
 class NotHidden:
@@ -74,8 +75,8 @@ class NotHidden:
 
     name = "hidden"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
-        return _absent(items, context.hidden)
+    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
+        return _absent(items, context.hidden) if len(context.hidden) else None
 
 
 class Holds:
@@ -98,8 +99,6 @@ class Holds:
 
 def _absent(items: NDArray[np.int32], banned: NDArray[np.int32]) -> Mask:
     """Whether each of `items` is not among `banned`."""
-    if not len(banned):
-        return np.ones(len(items), dtype=np.bool_)
     mask: Mask = _search(items, np.sort(banned))
     return mask
 

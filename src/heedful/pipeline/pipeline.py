@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ from heedful.pipeline.sources import NOTHING, Source
 from heedful.views.dictionary import Items
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """What one component did. considered = kept + len(removed)."""
 
     stage: str
@@ -34,8 +34,7 @@ class Stage:
     removed: NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Slate:
+class Slate(NamedTuple):
     """What is shown, best first, and how it came about.
 
     items: int32 (s,). scores: float64 (s,). propensities: float64 (s,).
@@ -120,18 +119,13 @@ class Pipeline:
     def _filtered(
         self, candidates: Candidates, context: Context, filters: Sequence[Filter], stages: list[Stage]
     ) -> Candidates:
-        items = candidates.items
-        kept = np.ones(len(items), dtype=np.bool_)
-        considered = len(items)
         for filter_ in filters:
             began = perf_counter_ns()
-            still = kept & filter_.keeps(context, items)
-            count = int(np.count_nonzero(still))
-            removed = items[kept & ~still] if count < considered else _NONE
-            stages.append(
-                Stage("filter", filter_.name, perf_counter_ns() - began, considered, count, removed)
-            )
-            kept, considered = still, count
-        if considered == len(items):
-            return candidates
-        return Candidates(items[kept], candidates.scores[kept], candidates.because[kept])
+            considered, removed = len(candidates.items), _NONE
+            kept = filter_.keeps(context, candidates.items)
+            if kept is not None and not kept.all():
+                removed = candidates.items[~kept]
+                candidates = Candidates(*(column[kept] for column in candidates))
+            spent, left = perf_counter_ns() - began, len(candidates.items)
+            stages.append(Stage("filter", filter_.name, spent, considered, left, removed))
+        return candidates

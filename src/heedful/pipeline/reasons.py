@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heedful.pipeline.context import Context
 from heedful.views.catalogue import Catalogue
 from heedful.views.dictionary import Items
 from heedful.vocabulary.ids import ItemId
@@ -22,6 +21,9 @@ _PLAIN = {
     "newest": Reason("new", "New here"),
 }
 
+_KEPT = 50_000
+"""Sentences that are kept to be used again."""
+
 
 class Reasons:
     """Writes reasons for the items of a slate."""
@@ -30,14 +32,22 @@ class Reasons:
         self._families = tuple(source.partition("_")[0] for source in sources)
         self._catalogue = catalogue
         self._items = items
+        self._written: dict[tuple[int, int], Reason] = {}
+        self._written_at = catalogue.changes
 
-    def reason(self, source: int, because: int, context: Context) -> Reason:
+    def reason(self, source: int, because: int) -> Reason:
         """The reason for an item that column `source` carried, with dense item `because` (or -1) behind it."""
-        family = self._families[source]
+        if self._written_at != self._catalogue.changes or len(self._written) > _KEPT:
+            self._written, self._written_at = {}, self._catalogue.changes
+        reason = self._written.get((source, because))
+        if reason is None:
+            reason = self._written[source, because] = self._write(self._families[source], because)
+        return reason
+
+    def _write(self, family: str, because: int) -> Reason:
         plain = _PLAIN.get(family)
         if plain is not None:
             return plain
-        del context
         code, sentence = _ABOUT[family]
         item = self._catalogue.get(because)
         name = self._items.ids[because]

@@ -69,9 +69,7 @@ class NextItems:
     def propose(self, context: Context, *, limit: int) -> Proposal:
         if not len(context.trail):
             return NOTHING
-        return _about(
-            context.trail[0], *self._rules.read(context.trail[:1], limit, m=self._newest)
-        )
+        return _about(context.trail[0], *self._rules.read(context.trail[:1], limit, m=self._newest))
 
 
 class BoughtTogether:

@@ -14,6 +14,7 @@ from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor, decode_cursor
 from heedful.log.log import Log
 from heedful.objects.folder import Folder
+from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
@@ -58,6 +59,8 @@ class Waiting:
 
 class Engine:
     """The services of one process, wired (`compose`)."""
+
+    keys: Keys
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
@@ -20,20 +19,18 @@ from heedful.pipeline.reasons import Reasons
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
-from heedful.views.history import Past
+from heedful.views.person import STRANGER, Person
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
-from heedful.vocabulary.kinds import BUILT_IN, DECISION, DISLIKE, HIDE, REFUND
+from heedful.vocabulary.kinds import DECISION
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
 from heedful.vocabulary.time import Clock, Instant, instant
 
 MAX_LIMIT = 100
 MAX_EXCLUDED = 1_000
 _TRAIL = 6
-_LOOK_BACK = 60
 _NONE = np.empty(0, dtype=np.int32)
-_HIDE, _DISLIKE, _REFUND = (BUILT_IN.index(kind) for kind in (HIDE, DISLIKE, REFUND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,7 @@ class Recommend:
         self._commits = commits
         self._pseudonyms = pseudonyms
         self._clock = clock
+        self._person = Person(fold.history, fold.meanings)
         self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
         self._encoder = msgspec.json.Encoder()
         self.decisions = 0
@@ -89,7 +87,7 @@ class Recommend:
         decision = DecisionId(f"{now:x}{seed:016x}")
         answer = RecommendAnswer(
             decision_id=decision,
-            items=self._items(slate, context),
+            items=self._items(slate),
             personalized=_personalized(slate, context),
             position=self._fold.cursor.encode(),
             degraded=False,
@@ -112,36 +110,22 @@ class Recommend:
         fold = self._fold
         code = fold.subjects.find(subject) if subject else MISSING
         page = fold.items.find(request.context.item_id) if request.context.item_id else MISSING
-        touched, owned, hidden = self._person(code)
-        trail = [page, *(item for item in touched if item != page)] if page != MISSING else touched
+        bearing = STRANGER if code == MISSING else self._person.read(code, _TRAIL)
+        trail = bearing.touched
+        if page != MISSING:
+            trail = np.append(np.int32(page), trail[trail != page])[:_TRAIL]
         excluded = [code for code in map(fold.items.find, request.exclude) if code != MISSING]
         return Context(
             subject=code,
-            trail=np.array(trail[:_TRAIL], dtype=np.int32),
-            personal=len(trail[:_TRAIL]) - (page != MISSING),
-            owned=owned,
-            hidden=hidden,
+            trail=trail,
+            personal=len(trail) - (page != MISSING),
+            owned=bearing.owned,
+            hidden=bearing.hidden,
             page_item=page,
             excluded=np.array(excluded, dtype=np.int32) if excluded else _NONE,
             as_of=instant(request.as_of) if request.as_of else now,
             limit=request.limit,
         )
-
-    def _person(self, code: int) -> tuple[list[int], NDArray[np.int32], NDArray[np.int32]]:
-        """The distinct items a person touched last, newest first; those they own; those they hid."""
-        if code == MISSING:
-            return [], _NONE, _NONE
-        fold = self._fold
-        rows = fold.history.rows(code)
-        items, kinds = rows.item, rows.kind
-        some = items >= 0
-        touched = items[fold.meanings.joins[kinds] & some][: -_LOOK_BACK - 1 : -1]
-        trail = list(dict.fromkeys(touched.tolist()))[:_TRAIL]
-        owned = items[fold.meanings.seen[kinds] & some]
-        hidden = items[((kinds == _HIDE) | (kinds == _DISLIKE)) & some]
-        if len(owned) and (kinds == _REFUND).any():
-            owned = _still_owned(rows, fold.meanings.seen)
-        return trail, owned, hidden
 
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:
@@ -149,13 +133,13 @@ class Recommend:
         condition = compiled_condition(parse(request.filter))
         return (Holds(condition, self._fold.catalogue, self._fold.items),)
 
-    def _items(self, slate: Slate, context: Context) -> tuple[RecommendedItem, ...]:
+    def _items(self, slate: Slate) -> tuple[RecommendedItem, ...]:
         ids, reason = self._fold.items.ids, self._reasons.reason
         return tuple(
-            RecommendedItem(ItemId(ids[item]), score, reason(source, because, context), propensity)
+            RecommendedItem(ItemId(ids[item]), score, reason(source, because), propensity)
             for item, score, source, because, propensity in zip(
                 slate.items.tolist(),
-                slate.scores.tolist(),
+                slate.scores.round(6).tolist(),
                 slate.source.tolist(),
                 slate.because.tolist(),
                 slate.propensities.tolist(),
@@ -176,7 +160,7 @@ class Recommend:
             placement=request.placement,
             items=tuple(item.item_id for item in answer.items),
             seed=seed,
-            scores=tuple(round(item.score, 6) for item in answer.items),
+            scores=tuple(item.score for item in answer.items),
             propensities=tuple(item.propensity for item in answer.items),
             reasons=tuple(item.reason.code for item in answer.items),
             position=answer.position,
@@ -243,23 +227,12 @@ def _check(request: RecommendRequest) -> None:
         raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="$.exclude")
 
 
-def _still_owned(rows: Past, seen: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Items whose bought quantity exceeds what went back."""
-    net: dict[int, int] = {}
-    for item, kind, quantity in zip(
-        rows.item.tolist(), rows.kind.tolist(), rows.quantity.tolist(), strict=True
-    ):
-        if item >= 0 and (seen[kind] or kind == _REFUND):
-            net[item] = net.get(item, 0) + (-quantity if kind == _REFUND else quantity)
-    return np.array([item for item, quantity in net.items() if quantity > 0], dtype=np.int32)
-
-
 def _personalized(slate: Slate, context: Context) -> bool:
     """Whether anything the person did carried an item that is shown."""
     if not context.personal:
         return False
-    mine = context.trail[len(context.trail) - context.personal :]
-    return bool(np.isin(slate.because, mine).any())
+    mine = context.trail[len(context.trail) - context.personal :].tolist()
+    return not set(mine).isdisjoint(slate.because.tolist())
 
 
 def _unwatched(outcome: object) -> None:

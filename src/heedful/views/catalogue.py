@@ -61,6 +61,7 @@ class Catalogue:
     price_minor: int64, UNKNOWN when not said. published: int64 Instant, UNPUBLISHED when not said.
     category: int32, the code of the first category (`category_names[code]`), UNKNOWN when there is none.
     The arrays are replaced when they grow: do not keep them.
+    changes: grows with every change, so that what was derived can tell whether it still holds.
     """
 
     name = "catalogue"
@@ -83,6 +84,7 @@ class Catalogue:
         self._last: dict[int, ItemChange] = {}
         self._earlier: dict[int, list[ItemChange]] = {}
         self._by_age: NDArray[np.int32] | None = None
+        self.changes = 0
         self.ensure(1_024)
 
     def ensure(self, count: int) -> None:
@@ -157,6 +159,7 @@ class Catalogue:
         """Let `after` hold in place of `before`, in the columns and the categories too."""
         self.ensure(code + 1)
         self._by_age = None
+        self.changes += 1
         if after is None:
             self._last.pop(code, None)
         else:

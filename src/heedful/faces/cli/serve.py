@@ -56,7 +56,8 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
             engine = opener.engine(data, post=loop.call_soon_threadsafe, progress=told)
         try:
             engine.later = loop.call_later
-            server = Server(build(engine, keys), keys, settings)
+            engine.keys = keys
+            server = Server(build(engine), keys, settings)
             watching = asyncio.create_task(_watch(engine, server, data))
             await server.serve(lambda address: ready(address, engine))
             watching.cancel()
