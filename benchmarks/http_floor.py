@@ -134,10 +134,8 @@ def measure(address: str, pid: int, path: str, body: object, key: str) -> Figure
         )
         script.flush()
         before = _cpu(pid)
-        said = subprocess.run(
-            ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name, address + path],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
+        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name, address + path]
+        said = subprocess.run(["taskset", "-c", "1", *wrk], capture_output=True, text=True, check=True).stdout
         used = _cpu(pid) - before
     found = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+)", said)
     assert found is not None, said
@@ -181,9 +179,7 @@ def main() -> None:
         cpu = min(figure.cpu for figure in found)
         rate = statistics.median(figure.rate for figure in found)
         p99 = statistics.median(figure.p99 for figure in found)
-        print(
-            f"{name:12} {rate:8.0f} req/s  p99 {p99:5.2f} ms  CPU {cpu:5.1f} µs  above the floor {cpu - floor:5.1f} µs"
-        )
+        print(f"{name:12} {rate:8.0f} req/s  p99 {p99:5.2f} ms  CPU {cpu:5.1f} µs, {cpu - floor:5.1f} above")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import stat
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from heedful.records.durable import replace_file
+from heedful.records.durable import PRIVATE, replace_file
 from heedful.records.strength import LONGEST, weakness
 from heedful.vocabulary.errors import Corrupt, NotFound, SettingsError
 from heedful.vocabulary.time import Clock, SystemClock, iso
@@ -181,7 +182,7 @@ class Keys:
         lock = self._path.with_name(f".{self._path.name}.lock")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = lock.open("ab")
+            file = os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE), "wb")
         except OSError as error:
             raise SettingsError(f"cannot write beside {self._path}: {error.strerror}") from error
         with file:

@@ -246,6 +246,20 @@ def test_the_page_is_allowed_its_style_and_nothing_else(ask: Caller) -> None:
     assert "prefers-color-scheme: dark" in style
 
 
+def test_the_page_names_the_server_as_the_caller_does_and_repeats_nothing_else(
+    ask: Caller, pair: KeyPair
+) -> None:
+    assert (
+        "curl http://localhost:9000/v1/track"
+        in ask("GET", "/docs", headers={"host": "localhost:9000"}).body.decode()
+    )
+    hostile = ask(
+        "GET", "/docs", key=pair.secret, headers={"host": "<script>alert(1)</script>"}
+    ).body.decode()
+    assert "<script" not in hostile
+    assert "{host}" not in hostile
+
+
 def test_two_faces_in_one_process_do_not_share_their_figures(engine: MemoryEngine) -> None:
     first, second = build(engine), build(engine)
     first._meters.decisions += 1

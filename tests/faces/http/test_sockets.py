@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
+import signal
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,8 +31,8 @@ BODY = json.dumps({"userId": "u-1", "event": "Product Viewed", "messageId": "m-1
 
 
 @contextmanager
-def running(engine: MemoryEngine) -> Iterator[Server]:
-    server = Server(build(engine), engine.keys, ServeSettings(port=0))
+def running(engine: MemoryEngine, settings: ServeSettings | None = None) -> Iterator[Server]:
+    server = Server(build(engine), engine.keys, settings or ServeSettings(port=0))
     up = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _: up.set(),))
     thread.start()
@@ -210,6 +216,57 @@ def _in_loop_of(server: Server, call: object) -> None:
 def connect_again(server: Server) -> None:
     port_text = server.address.rpartition(":")[2]
     socket.create_connection(("127.0.0.1", int(port_text)), timeout=5).close()
+
+
+_PROGRAM = """
+import sys, pathlib
+from heedful.faces.http import logs
+from heedful.faces.http.app import build
+from heedful.faces.http.serve import Server, ServeSettings
+from heedful.records.keys import Keys
+from tests.faces.http.memory_engine import MemoryEngine
+logs.configure()
+engine = MemoryEngine(Keys(pathlib.Path(sys.argv[1])))
+Server(build(engine), engine.keys, ServeSettings(port=0)).run(lambda address: print(address, flush=True))
+print("closed the log", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_server_and_lets_the_program_finish(tmp_path: Path, number: int) -> None:
+    root = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+    program = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, str(tmp_path / "keys.json")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    assert program.stdout is not None
+    assert program.stdout.readline().startswith("http://127.0.0.1:")
+    program.send_signal(number)
+    said, logged = program.communicate(timeout=30)
+    assert said == "closed the log\n"
+    assert program.returncode == 0
+    assert [json.loads(line)["event"] for line in logged.splitlines()] == ["listening", "stopped"]
+
+
+def test_the_server_speaks_tls_with_a_certificate(engine: MemoryEngine, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("making a certificate needs the openssl program")
+    certificate, private = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", private, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    settings = ServeSettings(port=0, certificate=certificate, private_key=private)
+    with running(engine, settings) as server:
+        assert server.address.startswith("https://")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        peer = http.client.HTTPSConnection("localhost", port(server), timeout=20, context=trusting)
+        peer.request("GET", "/health/live")
+        assert peer.getresponse().read() == b'{"live":true}'
+        peer.close()
 
 
 def test_a_port_that_is_taken_is_said_at_once(server: Server, keys: Keys, engine: MemoryEngine) -> None:

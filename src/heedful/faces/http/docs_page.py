@@ -32,6 +32,10 @@ curl {host}/v1/recommend -u "$SECRET_KEY:" -d '{{"userId":"u-1","limit":5}}'</co
 """
 
 
+HOST = "{{host}}"
+"""What stands in the page for the server's own address."""
+
+
 class Page(NamedTuple):
     """The page, and the Content-Security-Policy under which it is right."""
 
@@ -60,7 +64,7 @@ def page(document: Object, problems: Problems) -> Page:
         *_navigation(groups),
         '<main id="main">',
         f"<h1>{escape(info['title'])} API <small>{escape(info['version'])}</small></h1>",
-        _INTRODUCTION.format(description=escape(info.get("description", "")), host="http://127.0.0.1:8080"),
+        _INTRODUCTION.format(description=escape(info.get("description", "")), host=HOST),
     ]
     for tag, operations in groups.items():
         parts.append(f"<h2>{escape(tag)}</h2>")

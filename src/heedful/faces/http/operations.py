@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -117,12 +118,20 @@ class Operations:
         if self._page is None:
             self._page = docs_page.page(self._document(), openapi.problem_catalogue())
         headers = {"content-security-policy": self._page.policy}
-        return Response(self._page.html, media_type="text/html", headers=headers)
+        html = self._page.html.replace(docs_page.HOST, _address(request))
+        return Response(html, media_type="text/html", headers=headers)
 
     def _operator(self, request: Request) -> None:
         headers = dict(request.headers.raw)
         if not local(request.scope, headers):
             secret(self._engine.keys, headers)
+
+
+def _address(request: Request) -> str:
+    """How the caller reaches this server, if it is plain: a page repeats nothing else."""
+    host = request.headers.get("host", "")
+    plain = re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9a-f:]{2,39}\](:\d{1,5})?", host)
+    return f"{request.url.scheme}://{host if plain else '127.0.0.1:8080'}"
 
 
 def local(scope: Scope, headers: Headers) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from heedful.faces.http.connections import Connection, sweep
 from heedful.faces.http.exchange import Application
 from heedful.records.keys import Keys
 from heedful.vocabulary.errors import SettingsError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger("heedful.http")
 
@@ -49,7 +53,7 @@ class Server:
         settings = settings or ServeSettings()
         check(settings, keys)
         self.socket = _listen(settings)
-        self._uvicorn = uvicorn.Server(_config(app, settings))
+        self._uvicorn = _Uvicorn(_config(app, settings))
         self.address = _address(self.socket, tls=settings.certificate is not None)
 
     def run(self, started: Callable[[str], None] | None = None) -> None:
@@ -84,6 +88,23 @@ class Server:
         log.info("listening", address=self.address)
         if started is not None:
             started(self.address)
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, which gives itself the signal again once it has stopped: that would end the process before the
+    log is closed. Here a signal only stops the server, and whoever started it goes on."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def check(settings: ServeSettings, keys: Keys) -> None:
