@@ -1,7 +1,8 @@
-"""Steps as calls of the Segment protocol, with the names and properties of its e-commerce specification, version 2.
+"""Steps as calls of the Segment protocol, with the names and properties of its e-commerce specification,
+version 2.
 
-https://segment.com/docs/connections/spec/ecommerce/v2/ for track calls, /connections/spec/common/ for their frame.
-`Product Hidden` ("not for me") is ours; that specification has no name for it.
+https://segment.com/docs/connections/spec/ecommerce/v2/ for track calls, /connections/spec/common/ for their
+frame. `Product Hidden` ("not for me") is ours; that specification has no name for it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ NAMES = {
 
 
 class Calls:
-    """Writes the calls of one run. `run` is a short name that no other run has; message ids are `{run}-{n}`."""
+    """Writes the calls of one run. `run` is a short name that no other run has; message ids are
+    `{run}-{n}`."""
 
     def __init__(self, catalogue: Catalogue, crowd: Crowd, run: str) -> None:
         self.crowd = crowd
@@ -78,7 +80,8 @@ class Calls:
         return call
 
     def _stamp(self, at: int) -> str:
-        """RFC 3339 in UTC with milliseconds. The date is kept: most stamps are of the same day as the last."""
+        """RFC 3339 in UTC with milliseconds. The date is kept: most stamps are of the same day as the
+        last."""
         day, rest = divmod(at, DAY)
         if day != self._day:
             self._day = day

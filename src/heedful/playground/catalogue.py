@@ -1,7 +1,7 @@
 """The goods of Fernweh Supply, drawn from a seed: what the shop says of each item, and what is true of it.
 
-What the shop says is an `Item` like any other. What is true of it (its vector, quality, renown) stands beside it
-in columns, one entry per item in the order of `items`, and is never sent to the engine.
+What the shop says is an `Item` like any other. What is true of it (its vector, quality, renown) stands beside
+it in columns, one entry per item in the order of `items`, and is never sent to the engine.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from heedful.vocabulary.time import DAY, Instant, moment
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 CURRENCY = "USD"
 PICTURE_URL = "/playground/pictures/{id}.svg"
@@ -41,11 +42,11 @@ _TAG = 1  # keeps this module's random stream apart from those of its siblings
 class Catalogue:
     """Items and the truth about them. Every column has one entry per item.
 
-    department: number in `DEPARTMENTS`. vectors: (n, DIMENSIONS), rows of unit length. quality: standard normal.
-    renown: log of how readily people come across it, Zipf-like, mean 0. dearness: log price against the median of
-    its line, in standard deviations. published: first instant at which it can be seen. trend_phase: day of its 60-day
-    cycle on which a wave of fashion starts; -1 when it never has one. companions: (n, COMPANIONS) rows of
-    the items that go with it.
+    department: number in `DEPARTMENTS`. vectors: (n, DIMENSIONS), rows of unit length. quality: standard
+    normal. renown: log of how readily people come across it, Zipf-like, mean 0. dearness: log price against
+    the median of its line, in standard deviations. published: first instant at which it can be seen.
+    trend_phase: day of its 60-day cycle on which a wave of fashion starts; -1 when it never has one.
+    companions: (n, COMPANIONS) rows of the items that go with it.
     """
 
     items: tuple[Item, ...]
@@ -56,7 +57,7 @@ class Catalogue:
     renown: Floats
     dearness: Floats
     published: Ints
-    available: NDArray[np.bool_]
+    available: Flags
     trend_phase: Ints
     companions: Ints
 
@@ -76,8 +77,8 @@ def department_vectors() -> Floats:
 def build(seed: int, count: int, opened: Instant) -> Catalogue:
     """A catalogue of `count` items (12 to 100,000) of a shop that opened its books at `opened`.
 
-    Same arguments, same catalogue. Most items were published in the two years before `opened`, one in sixteen in
-    the thirty days after; one in fifty is not available. Raises ValueError for a count out of range.
+    Same arguments, same catalogue. Most items were published in the two years before `opened`, one in sixteen
+    in the thirty days after; one in fifty is not available. Raises ValueError for a count out of range.
     """
     if not len(DEPARTMENTS) <= count <= 100_000:
         raise ValueError(f"a catalogue holds {len(DEPARTMENTS)} to 100,000 items, not {count}")
@@ -167,7 +168,7 @@ def _describe(
     brand: Ints,
     prices: Ints,
     published: Ints,
-    available: NDArray[np.bool_],
+    available: Flags,
 ) -> tuple[Item, ...]:
     """The items as the shop presents them."""
     titles: set[str] = set()

@@ -1,9 +1,29 @@
 """Drawings of what stands in a kitchen, a living room, a garden. Each function gives a fragment of SVG for one shape."""
 
+# ruff: noqa: E501 - a path is one string
+
 from __future__ import annotations
 
 from heedful.playground.marks import (
-    BARK, CREAM, EMBER, FERN, FLAME, GLOW, IRON, LEAF, MOSS, NIGHT, STEEL, WOOD, Ink, box, disc, oval, shape, stroke, turned,
+    BARK,
+    CREAM,
+    EMBER,
+    FERN,
+    FLAME,
+    GLOW,
+    IRON,
+    LEAF,
+    MOSS,
+    NIGHT,
+    STEEL,
+    WOOD,
+    Ink,
+    box,
+    disc,
+    oval,
+    shape,
+    stroke,
+    turned,
 )  # fmt: skip
 
 
@@ -174,64 +194,6 @@ def lamp(ink: Ink) -> str:
         + stroke(ink.accent, 4, "M66 108Q120 118 174 108")
         + stroke(IRON, 2.5, "M142 120V140")
         + disc(ink.accent, 142, 144, 4)
-    )
-
-
-def knife(ink: Ink) -> str:
-    return turned(
-        -38,
-        shape(STEEL, "M112 98H190Q216 100 222 120Q196 132 112 130Z"),
-        shape(IRON, "M112 118H222Q196 132 112 130Z"),
-        stroke("#ffffff", 3, "M126 106H184"),
-        shape(ink.main, "M24 112Q24 94 44 96L112 94Q124 94 124 114T112 136L56 138Q24 140 24 112Z"),
-        shape(ink.shade, "M25 120Q30 140 56 138L112 136Q124 134 124 116Q80 128 25 120Z"),
-        box(ink.accent, 104, 93, 16, 44, 4),
-        disc(CREAM, 50, 114, 5),
-        disc(CREAM, 84, 114, 5),
-    )
-
-
-def axe(ink: Ink) -> str:
-    return turned(
-        38,
-        shape(WOOD, "M110 48H130L128 150Q130 190 140 208L118 212Q106 180 110 150Z"),
-        shape(BARK, "M122 48H130L128 150Q130 190 140 208L128 210Q118 180 122 150Z"),
-        box(ink.main, 108, 150, 22, 34, 4),
-        stroke(ink.light, 2.5, "M109 158L129 164M109 168L129 174"),
-        shape(IRON, "M100 50H142V88H100Z"),
-        shape(STEEL, "M106 50Q78 50 58 34Q46 70 62 112Q80 88 106 88Z"),
-        shape("#ffffff", "M58 34Q46 70 62 112L68 105Q56 70 65 40Z"),
-        shape(ink.accent, "M104 56H136V62H104Z"),
-    )
-
-
-def compass(ink: Ink) -> str:
-    return (
-        f'<circle fill="none" stroke="{ink.accent}" stroke-width="8" cx="120" cy="46" r="14"/>'
-        + box(ink.shade, 108, 54, 24, 18, 5)
-        + disc(ink.main, 120, 126, 66)
-        + disc(ink.light, 120, 126, 57)
-        + disc(CREAM, 120, 126, 50)
-        + stroke(NIGHT, 3, "M120 82V90M120 162V170M76 126H84M156 126H164")
-        + stroke(IRON, 2, "M89 95L94 100M151 95L146 100M89 157L94 152M151 157L146 152")
-        + turned(32, shape(EMBER, "M120 84L131 126H109Z"), shape(NIGHT, "M109 126H131L120 168Z"))
-        + disc(GLOW, 120, 126, 6)
-    )
-
-
-def binoculars(ink: Ink) -> str:
-    return (
-        stroke(ink.accent, 6, "M66 82C30 110 40 34 120 40S210 110 174 82")
-        + box(NIGHT, 72, 66, 34, 22, 8)
-        + box(NIGHT, 134, 66, 34, 22, 8)
-        + box(ink.shade, 102, 96, 36, 34, 8)
-        + shape(ink.main, "M70 86H108L116 176H48Q46 130 70 86Z")
-        + shape(ink.main, "M170 86H132L124 176H192Q194 130 170 86Z")
-        + shape(ink.light, "M70 86H82Q66 130 66 176H48Q46 130 70 86Z")
-        + shape(ink.shade, "M170 86H158Q172 130 174 176H192Q194 130 170 86Z")
-        + box(NIGHT, 44, 166, 74, 20, 9)
-        + box(NIGHT, 122, 166, 74, 20, 9)
-        + disc(ink.accent, 120, 108, 8)
     )
 
 

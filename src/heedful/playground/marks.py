@@ -1,7 +1,7 @@
 """The marks that pictures are made of, on a canvas of 240 by 240 with its ground at 186.
 
-Colours come in as an `Ink`; wood, metal, leaves and fire keep their own. Nothing is drawn from outside text, so
-there is nothing to escape.
+Colours come in as an `Ink`; wood, metal, leaves and fire keep their own. Nothing is drawn from outside text,
+so there is nothing to escape.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def shape(fill: str, d: str) -> str:
 
 def stroke(colour: str, width: float, d: str) -> str:
     """A line with round ends."""
-    return f'<path fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-linecap="round" stroke-linejoin="round" d="{d}"/>'
+    ends = 'stroke-linecap="round" stroke-linejoin="round"'
+    return f'<path fill="none" stroke="{colour}" stroke-width="{width:g}" {ends} d="{d}"/>'
 
 
 def box(fill: str, x: float, y: float, w: float, h: float, r: float = 0) -> str:

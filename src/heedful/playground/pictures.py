@@ -1,6 +1,7 @@
 """A drawn picture for every item: its shape, in its own colour, before a quiet backdrop.
 
-The same item gives the same picture. It is a whole SVG document of at most 3 kB, without script, style or links.
+The same item gives the same picture. It is a whole SVG document of at most 3 kB, without script, style or
+links.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ PALETTES: dict[str, tuple[Ink, str, str]] = {
 DRAWINGS: dict[str, Callable[[Ink], str]] = {
     "ridge": trail.ridge, "dome": trail.dome, "tipi": trail.tipi, "tarp": trail.tarp, "mummy": trail.mummy,
     "mat": trail.mat, "pillow": trail.pillow, "rucksack": trail.rucksack, "daypack": trail.daypack,
-    "duffel": trail.duffel, "boot": trail.boot, "shoe": trail.shoe, "sock": trail.sock, "jacket": trail.jacket,
-    "puffer": trail.puffer, "sweater": trail.sweater, "beanie": trail.beanie, "stove": home.stove,
-    "skillet": home.skillet, "pot": home.pot, "bottle": home.bottle, "mug": home.mug, "kettle": home.kettle,
-    "lantern": home.lantern, "headlamp": home.headlamp, "candle": home.candle, "lamp": home.lamp,
-    "knife": home.knife, "axe": home.axe, "compass": home.compass, "binoculars": home.binoculars,
-    "blanket": home.blanket, "cushion": home.cushion, "rug": home.rug, "planter": home.planter, "can": home.can,
-    "birdhouse": home.birdhouse, "trowel": home.trowel, "chair": home.chair, "hammock": home.hammock,
-    "table": home.table, "firebowl": home.firebowl,
+    "duffel": trail.duffel, "boot": trail.boot, "shoe": trail.shoe, "sock": trail.sock, "jacket":
+    trail.jacket, "puffer": trail.puffer, "sweater": trail.sweater, "beanie": trail.beanie, "stove":
+    home.stove, "skillet": home.skillet, "pot": home.pot, "bottle": home.bottle, "mug": home.mug, "kettle":
+    home.kettle, "lantern": home.lantern, "headlamp": home.headlamp, "candle": home.candle, "lamp": home.lamp,
+    "knife": trail.knife, "axe": trail.axe, "compass": trail.compass, "binoculars": trail.binoculars,
+    "blanket": home.blanket, "cushion": home.cushion, "rug": home.rug, "planter": home.planter, "can":
+    home.can, "birdhouse": home.birdhouse, "trowel": home.trowel, "chair": home.chair, "hammock":
+    home.hammock, "table": home.table, "firebowl": home.firebowl,
 }  # fmt: skip
 
 OUTDOORS = frozenset({"ridge", "dome", "tipi", "tarp", "hammock", "chair", "firebowl", "table", "birdhouse"})

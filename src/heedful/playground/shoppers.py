@@ -1,7 +1,7 @@
 """The people who visit the shop: what they like, how it drifts, what they can spend, when they come.
 
-A taste is a point that swings slowly between two poles, home and away, so it is a plain function of the day and
-nothing has to be simulated to know what somebody likes on a given one.
+A taste is a point that swings slowly between two poles, home and away, so it is a plain function of the day
+and nothing has to be simulated to know what somebody likes on a given one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _TAG = 2
 class Shopper:
     """One person as the shop knows them.
 
-    id: the user id, or the anonymous id of a person who never signs in. device: the anonymous id of their browser.
+    id: the user id, or the anonymous id of a person who never signs in. device: the anonymous id of their
+    browser.
     """
 
     id: str
@@ -43,8 +44,8 @@ class Crowd:
     """Shoppers and the truth about them; one entry per shopper in every column.
 
     home, away: (n, DIMENSIONS) unit rows, the poles of each taste. period: days from home to away and back.
-    phase: where in the swing day 0 falls, 0 to 1. thrift: how much one standard deviation of price costs, in logits.
-    visits_per_day: mean. peak_hour: hour of the day, UTC, around which visits lie.
+    phase: where in the swing day 0 falls, 0 to 1. thrift: how much one standard deviation of price costs, in
+    logits. visits_per_day: mean. peak_hour: hour of the day, UTC, around which visits lie.
     """
 
     shoppers: tuple[Shopper, ...]
@@ -63,8 +64,8 @@ class Crowd:
     def tastes(self, day: int, who: slice | Ints = slice(None)) -> Floats:
         """Unit rows: what each of `who` likes on `day` (whole days since 1970).
 
-        x(d) is the unit vector of (1 - w) home + w away with w = sin²(π (d / period + phase)): w runs from 0 to 1
-        and back within one period.
+        x(d) is the unit vector of (1 - w) home + w away with w = sin²(π (d / period + phase)): w runs from 0
+        to 1 and back within one period.
         """
         turn = np.sin(np.pi * (day / self.period[who] + self.phase[who])) ** 2
         mixed = (1.0 - turn)[:, None] * self.home[who] + turn[:, None] * self.away[who]
@@ -73,7 +74,8 @@ class Crowd:
 
 
 def gather(seed: int, count: int) -> Crowd:
-    """`count` shoppers (1 to 1,000,000). Same arguments, same crowd. Raises ValueError for a count out of range.
+    """`count` shoppers (1 to 1,000,000). Same arguments, same crowd. Raises ValueError for a count out of
+    range.
 
     A quarter never sign in. Activity is log-normal: few come daily, most now and then.
     """

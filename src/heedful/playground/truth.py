@@ -1,7 +1,7 @@
 """What is true in the playground: how likely each person is to react to each item, and what a list is worth.
 
-Every number here is a plain function of the seed, the person, the item and the day, so an engine's answers can be
-compared with the best possible ones. Truth changes at midnight UTC and stands still in between.
+Every number here is a plain function of the seed, the person, the item and the day, so an engine's answers
+can be compared with the best possible ones. Truth changes at midnight UTC and stands still in between.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heedful.playground.catalogue import DEPARTMENT_NUMBER, Catalogue, Floats, Ints
+from heedful.playground.catalogue import DEPARTMENT_NUMBER, Catalogue, Flags, Floats, Ints
 from heedful.playground.shoppers import Crowd
 from heedful.playground.wares import DEPARTMENTS
 from heedful.vocabulary.time import DAY, Instant
@@ -39,7 +39,7 @@ POSITION_POWER = 0.7
 
 def examination(places: int) -> Floats:
     """The position curve: the chance that a person looks at place k = 0, 1, 2, …, which is (1 + k)^-0.7."""
-    curve: Floats = (1.0 + np.arange(places)) ** -POSITION_POWER
+    curve: Floats = np.power(1.0 + np.arange(places, dtype=np.float64), -POSITION_POWER)
     return curve
 
 
@@ -47,8 +47,8 @@ def examination(places: int) -> Floats:
 class Odds:
     """How one person reacts to each item on one day; entry per item, every chance in [0, 1].
 
-    utility: logits, before any offset. click: given that they look at it. cart: given the click. purchase: given the
-    cart. value: expected reward of showing it where they look.
+    utility: logits, before any offset. click: given that they look at it. cart: given the click. purchase:
+    given the cart. value: expected reward of showing it where they look.
     """
 
     utility: Floats
@@ -81,7 +81,8 @@ class Truth:
         return wave
 
     def trend(self, day: int) -> Floats:
-        """(items,) logits: an item in fashion rises and falls within 8 days of its 60-day cycle, to 1.5 at most."""
+        """(items,) logits: an item in fashion rises and falls within 8 days of its 60-day cycle, to 1.5 at
+        most."""
         phase = self.catalogue.trend_phase
         since = (day - phase) % TREND_CYCLE
         riding = (phase >= 0) & (since < TREND_LENGTH)
@@ -99,18 +100,16 @@ class Truth:
     def utility(self, who: int, day: int, goal: int | None = None) -> Floats:
         """(items,) logits: 4 x·v + mood - thrift · dearness + pull of the goal department."""
         taste = self.crowd.tastes(day, np.array([who]))[0]
-        utility = TASTE_WEIGHT * (self.catalogue.vectors @ taste)
+        utility: Floats = TASTE_WEIGHT * (self.catalogue.vectors @ taste)
         utility += self.mood(day)
         utility -= self.crowd.thrift[who] * self.catalogue.dearness
         if goal is not None:
             utility += self._pulls[goal]
         return utility
 
-    def for_sale(self, at: Instant) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def for_sale(self, at: Instant) -> Flags:
         """(items,): whether each is available and published at `at`."""
-        answer: np.ndarray[tuple[int], np.dtype[np.bool_]] = self.catalogue.available & (
-            self.catalogue.published <= at
-        )
+        answer: Flags = self.catalogue.available & (self.catalogue.published <= at)
         return answer
 
     def odds(self, who: int, at: Instant, goal: int | None = None) -> Odds:

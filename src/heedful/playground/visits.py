@@ -1,7 +1,7 @@
 """Who comes to the shop, when, and what for; and what a person does in the shop on one visit.
 
-A visit has a goal, a department, and wanders: from an item to others like it, from a department to one that goes
-with it, from a thing in the cart to its companions.
+A visit has a goal, a department, and wanders: from an item to others like it, from a department to one that
+goes with it, from a thing in the cart to its companions.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Step(NamedTuple):
 def arrivals(truth: Truth, seed: int, start: Instant) -> Iterator[tuple[int, list[Visit]]]:
     """Each UTC day from that of `start` on, without end, with its visits in order of time.
 
-    Their number per person is Poisson around their mean, a little higher at weekends; their hours are normal around
-    the person's own (standard deviation 1.6 h).
+    Their number per person is Poisson around their mean, a little higher at weekends; their hours are normal
+    around the person's own (standard deviation 1.6 h).
     """
     crowd = truth.crowd
     day = day_of(start)
@@ -102,7 +102,8 @@ def arrivals(truth: Truth, seed: int, start: Instant) -> Iterator[tuple[int, lis
 
 
 def goal_of(truth: Truth, who: int, day: int, luck: float) -> int:
-    """The department number that `luck`, uniform in [0, 1), gives a visit of `who`: see `Truth.goal_chances`."""
+    """The department number that `luck`, uniform in [0, 1), gives a visit of `who`: see
+    `Truth.goal_chances`."""
     cumulative = truth.goal_chances(who, day).cumsum()
     return min(int(cumulative.searchsorted(luck * cumulative[-1], side="right")), len(DEPARTMENTS) - 1)
 
@@ -185,7 +186,8 @@ class Walk:
         return listed
 
     def _pick(self, last: int) -> int:
-        """An item of the present department, by renown, utility and likeness to the last one; -1 if there is none.
+        """An item of the present department, by renown, utility and likeness to the last one; -1 if there is
+        none.
 
         Chance ∝ exp(renown + 0.9 U + 1.5 v·v_last). What the person already has is passed over.
         """

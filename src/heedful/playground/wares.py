@@ -3,6 +3,8 @@
 Plain tables without any logic. `catalogue` draws from them; `pictures` draws the shape that a line names.
 """
 
+# ruff: noqa: E501, RUF001 - tables, with real signs in them
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""The playground's front: one seed, one world, with its goods, its people, their days, and what is true of them.
+"""The playground's front: one seed, one world, with its goods, its people, their days, and what is true of
+them.
 
 world = World(seed=7)
 for call in world.events(start, days=30): ...           # history, as the shop's website would have sent it
@@ -38,7 +39,8 @@ OPENED = Instant(1_793_491_200_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a person did with a list: the items clicked, of those the ones carted, of those the ones bought."""
+    """What a person did with a list: the items clicked, of those the ones carted, of those the ones
+    bought."""
 
     clicked: tuple[str, ...]
     carted: tuple[str, ...]
@@ -46,7 +48,8 @@ class Response:
 
     @property
     def reward(self) -> float:
-        """The value realized, on the scale of `World.list_value`: 1 per click, 3 per cart, 10 per purchase."""
+        """The value realized, on the scale of `World.list_value`: 1 per click, 3 per cart, 10 per
+        purchase."""
         return (
             CLICK_VALUE * len(self.clicked)
             + CART_VALUE * len(self.carted)
@@ -57,8 +60,8 @@ class Response:
 class World:
     """A shop and its shoppers, wholly determined by the arguments.
 
-    seed: an integer from 0. items: 12 to 100,000. shoppers: 1 to 1,000,000. opened: when the shop's books begin;
-    a few items are published in the month after. Raises ValueError for an argument out of range.
+    seed: an integer from 0. items: 12 to 100,000. shoppers: 1 to 1,000,000. opened: when the shop's books
+    begin; a few items are published in the month after. Raises ValueError for an argument out of range.
     """
 
     def __init__(
@@ -89,9 +92,9 @@ class World:
     def events(self, start: Instant, days: float = inf) -> Iterator[Call]:
         """Calls of the Segment protocol from `start` on, for `days`, strictly in order of time.
 
-        The calls of fewer days are the beginning of the calls of more. Message and order ids depend on the world
-        and on `start`: one run repeated has the same ids, another run has others. Nested values may be shared
-        between calls; change none of them. Raises ValueError when `start` lies before 1970.
+        The calls of fewer days are the beginning of the calls of more. Message and order ids depend on the
+        world and on `start`: one run repeated has the same ids, another run has others. Nested values may be
+        shared between calls; change none of them. Raises ValueError when `start` lies before 1970.
         """
         calls = Calls(self.catalogue, self.crowd, self.run_name("events", start))
         end = start + days * DAY
@@ -114,8 +117,8 @@ class World:
     def click_probability(self, shopper_id: str, item_id: str, at: Instant, goal: str | None = None) -> float:
         """The chance that the shopper clicks the item, given that they look at it.
 
-        goal: the category they came for, when they came for one. Raises KeyError for an unknown shopper, item or
-        category.
+        goal: the category they came for, when they came for one. Raises KeyError for an unknown shopper, item
+        or category.
         """
         return float(self._odds(shopper_id, at, goal).click[self.catalogue.number[item_id]])
 
@@ -152,8 +155,8 @@ class World:
     ) -> Response:
         """What the shopper does with the list, drawn with `dice`.
 
-        They look at place k with the chance `examination(k)`, independently; click what they look at, cart what they
-        clicked, buy what they carted, each with its own chance. The mean reward is `list_value`.
+        They look at place k with the chance `examination(k)`, independently; click what they look at, cart
+        what they clicked, buy what they carted, each with its own chance. The mean reward is `list_value`.
         """
         odds = self._odds(shopper_id, at, goal)
         looks = examination(len(shown))
@@ -180,7 +183,8 @@ class World:
 
     def _steps(self, start: Instant) -> Iterator[Step]:
         """Every step of everybody, without end, in order of time; equal times in order of arrival."""
-        diary = Diary(self.truth, Random(self.run_name("events", start)))
+        dice = Random(self.run_name("events", start))  # noqa: S311 - a simulation, replayed from its seed
+        diary = Diary(self.truth, dice)
         pending: list[Step] = []
         for day, visits in arrivals(self.truth, self.seed, start):
             shelves = Shelves(self.truth, Instant(day * DAY))
