@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
+import tracemalloc
 from collections import Counter
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,10 +22,12 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import Items, Subjects
 from heedful.views.orders import Delta, OrderEvent, OrderLine, OrderRow, Orders, columns
 from heedful.vocabulary.errors import Corrupt
+from heedful.vocabulary.ids import EventId
 from heedful.vocabulary.kinds import BUILT_IN, CANCEL, PURCHASE, REFUND
 from heedful.vocabulary.time import DAY, Instant
 
 ITEMS, SUBJECTS = 4, 3
+DATA = Path(os.environ.get("HEEDFUL_DATA", Path(__file__).parents[2] / "../shared/data"))
 
 
 def dictionaries() -> tuple[Items, Subjects]:
@@ -178,6 +188,44 @@ def test_large_orders_and_many_orders_keep_their_rows_through_growth_and_reuse()
         follow(rows, orders.retract(event))
     assert not rows
     assert orders.digest() == bytes(16)
+
+
+def test_an_order_line_takes_at_most_150_bytes() -> None:
+    orders = Orders(*dictionaries())
+    tracemalloc.start()
+    for n in range(10_000):
+        orders.apply(purchase(n + 1_000, order=n // 3 << 40, key=n << 40))
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert taken <= 150 * 10_000
+
+
+def test_a_real_shop_year_nets_to_what_the_set_says_in_any_order() -> None:
+    path = DATA / "online_retail" / "online_retail.csv.zst"
+    if not path.exists():
+        pytest.skip("needs the data set Online Retail; set HEEDFUL_DATA to the folder that holds it")
+    names, items, subjects = Pseudonyms(bytes(32)), Items(Pseudonyms(bytes(32))), Subjects()
+    subjects.codes([names.user("somebody")])
+    text = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(path.open("rb")), encoding="utf-8")
+    events = []
+    with closing(text):
+        for n, row in enumerate(islice(csv.DictReader(text), 6_000)):
+            returned = row["InvoiceNo"].startswith("C")
+            order = names.fingerprint(EventId(row["InvoiceNo"]))
+            line = OrderLine(items.code(row["StockCode"]), max(1, abs(int(row["Quantity"]))))
+            line = OrderLine(line.item, line.quantity, int(items.keys[line.item]))
+            kind = REFUND if returned else PURCHASE
+            events.append(OrderEvent(order, kind, 0, Instant(n // 10), n * 7_919 % 6_007, (line,)))
+    assert {event.kind for event in events} == {PURCHASE, REFUND}
+    orders = Orders(items, subjects)
+    rows: Counter[OrderRow] = Counter()
+    for event in events[::2] + events[1::2]:
+        follow(rows, orders.apply(event))
+    assert rows == twin(events)
+    assert len(rows) < len(events)  # an item that stands twice on one invoice claims the same key here
+    for event in events[:3_000]:
+        follow(rows, orders.retract(event))
+    assert rows == twin(events[3_000:])
 
 
 def test_the_digest_speaks_of_names_and_not_of_dense_numbers() -> None:
