@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import log2
 
@@ -182,18 +183,76 @@ def test_what_is_kept_between_reads_never_differs_in_a_bit_from_reading_anew(see
     trends = Trends(items, WEIGHTS)
     live: list[Click] = []
     random = np.random.default_rng(seed)
-    for step in range(400):
-        if len(live) > 60 or (live and random.random() < 0.4):
+    for step in range(1_000):
+        if len(live) > 400 or (live and random.random() < 0.4):
             trends.retract(rows_of([live.pop(int(random.integers(len(live))))]))
         else:
             at = NOW - int(random.integers(0, 10 * DAY))
             live.append(Click(int(random.integers(3)), int(random.choice([1, 2, 4])), at))
             trends.apply(rows_of(live[-1:]))
+        trends.top("6h", 1)
+        if step % 10:
+            continue
         fresh = Trends(items, WEIGHTS)
         fresh.apply(rows_of(live))
         for horizon in HORIZONS:
             read, anew = trends.scores(horizon, everybody), fresh.scores(horizon, everybody)
             assert read.tolist() == anew.tolist(), step
+
+
+def zipf_rows(seed: int, n: int, items: int) -> Rows:
+    """n views in random order of time over 30 days, the r-th item 1/r times as popular as the first."""
+    random = np.random.default_rng(seed)
+    shares = 1 / np.arange(1, items + 1)
+    return Rows(
+        subject=np.zeros(n, dtype=np.int32),
+        item=random.choice(items, n, p=shares / shares.sum()).astype(np.int32),
+        kind=random.choice([1, 4], n, p=[0.9, 0.1]).astype(np.uint16),
+        at=NOW + random.integers(0, 30 * DAY, n),
+        fingerprint=np.arange(n, dtype=np.uint64),
+        line=np.zeros(n, dtype=np.uint16),
+        quantity=np.ones(n, dtype=np.int32),
+    )
+
+
+def picked(rows: Rows, places: NDArray[np.int64]) -> Rows:
+    return Rows(**{field.name: getattr(rows, field.name)[places] for field in fields(Rows)})
+
+
+def test_a_long_log_in_any_order_adds_up_to_the_sums_of_numpy_and_back() -> None:
+    items = shop(3_000)
+    rows = zipf_rows(6, 60_000, 3_000)
+    trends = Trends(items, WEIGHTS)
+    for places in np.array_split(np.arange(60_000), 50):
+        trends.apply(picked(rows, places))
+    order = np.random.default_rng(7).permutation(60_000)
+    trends.retract(picked(rows, order[:40_000]))
+    left = picked(rows, order[40_000:])
+    entries, which = np.unique(np.stack((left.item, left.at // HOUR)), axis=1, return_inverse=True)
+    sums = np.bincount(which.ravel(), weights=WEIGHTS[left.kind]).astype(np.int64)
+    state = trends.state()
+    counts = np.bincount(entries[0], minlength=len(state["counts"]))
+    assert state["counts"].tolist() == counts.tolist()
+    assert state["entries"].tolist() == ((entries[1] << 36) + sums).tolist()
+    fresh = Trends(items, WEIGHTS)
+    fresh.apply(left)
+    assert fresh.digest() == trends.digest()
+    trends.retract(left)
+    assert trends.digest() == bytes(16)
+
+
+def test_a_click_log_takes_at_most_fourteen_bytes_an_event() -> None:
+    items = shop(8_000)
+    rows = zipf_rows(8, 200_000, 8_000)
+    batches = [picked(rows, places) for places in np.array_split(np.arange(200_000), 20)]
+    tracemalloc.start()
+    trends = Trends(items, WEIGHTS)
+    for batch in batches:
+        trends.apply(batch)
+    trends.top("6h", 20)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert taken <= 14 * 200_000
 
 
 def test_equal_scores_are_ordered_by_item_key_and_not_by_arrival() -> None:
@@ -237,9 +296,9 @@ def test_rows_below_the_floor_are_ignored_however_late_they_come() -> None:
 
 
 def test_a_restored_state_reads_and_goes_on_like_the_one_it_was_taken_from() -> None:
-    items = shop(400)
+    items = shop(12)
     trends = Trends(items, WEIGHTS)
-    live = random_clicks(3, 2_000, 400)
+    live = random_clicks(3, 2_000, 12)
     trends.apply(rows_of(live))
     trends.advance(Instant(NOW - 10 * DAY))
     live = [click for click in live if click.at >= (NOW - 10 * DAY) // DAY * DAY]
@@ -247,7 +306,7 @@ def test_a_restored_state_reads_and_goes_on_like_the_one_it_was_taken_from() -> 
     again = Trends(items, WEIGHTS)
     again.restore(state)
     assert again.digest() == trends.digest()
-    more = random_clicks(4, 500, 400)
+    more = random_clicks(4, 500, 12)
     more = [click for click in more if click.at >= NOW]
     again.apply(rows_of(more))
     again.retract(rows_of(live[:100]))

@@ -16,6 +16,7 @@ of different types never compare: 1 is not true, "1" is not 1.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast, get_args
@@ -189,6 +190,10 @@ def compiled_condition(condition: Condition) -> Test:
 
 
 def _where(where: Where) -> Test:
+    if where.field == "category" and where.op in ("eq", "in", "contains"):  # the commonest, and quick
+        value = where.value
+        wanted = frozenset(cast(tuple[str, ...], value if isinstance(value, tuple) else (value,)))
+        return lambda item, _: item is not None and not wanted.isdisjoint(item.categories)
     read, matches = _reader(where.field), _matcher(where.op, where.value)
     return lambda item, name: matches(read(item, name))
 
@@ -230,32 +235,36 @@ def _matcher(op: Op, value: Any) -> Callable[[Any], bool]:
         return contains
     if op in ("eq", "in"):
         keys = frozenset(map(_key, value if op == "in" else (value,)))
-        return lambda held: not _missing(held) and any(_key(one) in keys for one in _members(held))
+        return _any_member(lambda one: _key(one) in keys)
     compare = _COMPARE[op]
-    kinds = (str,) if isinstance(value, str) else (int, float)
-    return lambda held: (
-        not _missing(held)
-        and any(
-            isinstance(one, kinds) and not isinstance(one, bool) and compare(one, value)
-            for one in _members(held)
-        )
+    if isinstance(value, str):
+        return _any_member(lambda one: isinstance(one, str) and compare(one, value))
+    return _any_member(
+        lambda one: isinstance(one, (int, float)) and not isinstance(one, bool) and compare(one, value)
     )
 
 
+def _any_member(matches: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """`matches` for what a field holds: for a list, whether it is true of one member; never when missing."""
+
+    def any_member(held: Any) -> bool:
+        if isinstance(held, (list, tuple)):
+            return any(matches(one) for one in held)
+        return held is not None and held != "" and matches(held)
+
+    return any_member
+
+
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "lt": lambda held, value: bool(held < value),
-    "le": lambda held, value: bool(held <= value),
-    "gt": lambda held, value: bool(held > value),
-    "ge": lambda held, value: bool(held >= value),
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
 }
 
 
 def _missing(held: Any) -> bool:
     return held is None or held == "" or held in ((), [])
-
-
-def _members(held: Any) -> Sequence[Any]:
-    return held if isinstance(held, (list, tuple)) else (held,)
 
 
 def _key(value: Any) -> tuple[str, Any]:

@@ -27,6 +27,8 @@ SUM_MASK = (1 << SUM_BITS) - 1
 FARTHEST = (1 << 27) - 1
 """The last hour that has a bucket of its own, in either direction."""
 
+LONG, MARGIN = 64, 4
+
 _END, _DIRTY, _NEWEST, _STALE = 0, 1, 2, 3
 
 
@@ -40,6 +42,8 @@ class Buckets:
 
     `dirty[:dirty_count]` lists the items touched since `clean`, each once. `settled[i]` belongs to the
     reader, who may set it to how many leading entries of item i it knows; it falls to 0 when one changes.
+    A run with room for `LONG` entries has `MARGIN` more slots before its first, where the reader may keep
+    what it knows of them; they are lost when `settled` falls to 0.
     """
 
     def __init__(self) -> None:
@@ -111,12 +115,13 @@ class Buckets:
             raise Corrupt("trends: a run of entries is not ascending or holds an empty sum")
         self._clear()
         self._reserve(len(counts))
-        self.pool = np.concatenate((entries, np.zeros(1_024, dtype=np.int64)))
+        self.pool = entries
         self.start[: len(counts)], self.count[: len(counts)] = starts, counts
         self.room[: len(counts)] = counts
+        self._repack()
         live = np.flatnonzero(self.count).astype(np.int32)
         self.dirty[: len(live)], self.touched[live] = live, 1
-        self.meta[:] = len(entries), len(live), -FARTHEST, 1
+        self.meta[_DIRTY], self.meta[_STALE] = len(live), 1
 
     def clean(self) -> None:
         """Forget which items were touched."""
@@ -133,12 +138,14 @@ class Buckets:
     def _repack(self) -> None:
         """Move every run into a new pool, a quarter larger than what the runs take, and without holes."""
         self.room = np.minimum(self.room, self.count + self.count // 4 + 1)
-        starts = _starts(self.room)
-        taken = int(self.room.sum(dtype=np.int64))
+        margins = np.where(self.room >= LONG, MARGIN, 0).astype(np.int32)
+        starts = _starts(self.room + margins) + margins
+        taken = int(self.room.sum(dtype=np.int64) + margins.sum(dtype=np.int64))
         largest = int(self.count.max()) * 2
-        pool = np.zeros(taken + taken // 4 + largest + 64, dtype=np.int64)
+        pool = np.zeros(taken + taken // 4 + largest + 2 * LONG, dtype=np.int64)
         _move(self.pool, self.start, self.count, pool, starts)
         self.pool, self.start = pool, starts
+        self.settled[:] = 0
         self.meta[_END] = taken
 
 
@@ -223,13 +230,14 @@ def _add(
         else:
             if count[item] == room[item]:
                 larger = room[item] + max(1, room[item] // 4)
-                end = meta[_END]
+                end = meta[_END] + (MARGIN if larger >= LONG else 0)
                 if end + larger > len(pool):
                     return i
                 for j in range(count[item]):
                     pool[end + j] = pool[low + j]
                 start[item], room[item], meta[_END] = end, larger, end + larger
                 place, low, high = place + end - low, end, end + count[item]
+                settled[item] = 0
             for j in range(high, place, -1):
                 pool[j] = pool[j - 1]
             pool[place] = (hour << SUM_BITS) + weights[kind]

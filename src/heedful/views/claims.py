@@ -24,9 +24,9 @@ FREED = 4
 
 ENTRY: Any = np.dtype(
     [
-        ("order", "u8"), ("key", "u8"), ("at", "i8"), ("fingerprint", "u8"), ("subject", "i4"), ("item", "i4"),
-        ("quantity", "i4"), ("next", "i4"), ("before", "i4"), ("peer", "i4"), ("line", "u2"), ("slot", "u1"),
-        ("wins", "u1"),
+        ("order", "u8"), ("key", "u8"), ("at", "i8"), ("fingerprint", "u8"),
+        ("subject", "i4"), ("item", "i4"), ("quantity", "i4"),
+        ("next", "i4"), ("before", "i4"), ("peer", "i4"), ("line", "u2"), ("slot", "u1"), ("wins", "u1"),
     ],
     align=True,
 )  # fmt: skip
@@ -47,9 +47,9 @@ def _slot(
     """Where the table holds a list; if it does not, -1 minus the place where it would go."""
     mask = len(table) - 1
     if level == _ORDER:
-        place = np.int64(mix(order) & np.uint64(mask))
+        place = int(np.int64(mix(order) & np.uint64(mask)))
     else:
-        place = np.int64(absorb(absorb(np.uint64(slot), order), key) & np.uint64(mask))
+        place = int(np.int64(absorb(absorb(np.uint64(slot), order), key) & np.uint64(mask)))
     vacant = -1
     while table[place] != EMPTY:
         held = table[place]
@@ -267,8 +267,9 @@ def put_all(
     """`put` for many entries. Room for all of them is there; moved: as long as all of them."""
     for i in range(len(orders)):
         put(
-            entries, table, meta, moved, orders[i], keys[i], np.int64(slots[i]), ats[i], fingerprints[i],
-            np.int64(lines[i]), np.int64(subjects[i]), np.int64(items[i]), np.int64(quantities[i]),
+            entries, table, meta, moved, orders[i], keys[i], int(np.int64(slots[i])), ats[i],
+            fingerprints[i], int(np.int64(lines[i])), int(np.int64(subjects[i])), int(np.int64(items[i])),
+            int(np.int64(quantities[i])),
         )  # fmt: skip
 
 
@@ -280,13 +281,13 @@ def take_places(
     moved: NDArray[np.int32],
     places: NDArray[np.int64],
 ) -> int:
-    """`take` for the entries at `places`. Returns how many rows moved; moved: twice as long as all entries."""
+    """`take` for the entries at `places`. Returns how many rows moved; moved: twice as long as entries."""
     count = 0
     for place in places:
         e = entries[place]
         count += take(
-            entries, table, meta, moved[count:], e.order, e.key, np.int64(e.slot), e.at, e.fingerprint,
-            np.int64(e.line),
+            entries, table, meta, moved[count:], e.order, e.key, int(np.int64(e.slot)), e.at, e.fingerprint,
+            int(np.int64(e.line)),
         )  # fmt: skip
     return count
 
@@ -299,8 +300,8 @@ def rebuild(
     meta[TAKEN] = 0
     for held in table:
         if held >= 0:
-            e, level = entries[held >> 1], np.int64(held & 1)
-            place = _slot(entries, wider, level, e.order, e.key, np.int64(e.slot))
+            e, level = entries[held >> 1], int(np.int64(held & 1))
+            place = _slot(entries, wider, level, e.order, e.key, int(np.int64(e.slot)))
             _point(wider, meta, place, held >> 1, level)
 
 

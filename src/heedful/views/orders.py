@@ -76,7 +76,7 @@ class OrderRow(NamedTuple):
 
 
 class Delta(NamedTuple):
-    """What one event changed. No row is in both; rows in `remove` were live before, those in `add` are now."""
+    """What one event changed. Rows in `remove` were live before, those in `add` are now; none is in both."""
 
     add: list[OrderRow]
     remove: list[OrderRow]

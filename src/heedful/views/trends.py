@@ -23,7 +23,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.views.buckets import FARTHEST, SUM_BITS, SUM_MASK, Buckets, hour_of, position
+from heedful.views.buckets import FARTHEST, LONG, MARGIN, SUM_BITS, SUM_MASK, Buckets, hour_of, position
 from heedful.views.compiled import compiled
 from heedful.views.dictionary import Items
 from heedful.views.leaders import ENOUGH, NOTHING, Leaders, best, move
@@ -79,7 +79,6 @@ class Trends:
     def _clear(self) -> None:
         self._buckets = Buckets()
         self._logs = np.full((len(HORIZONS), 0), NOTHING)
-        self._settled = np.zeros((len(HORIZONS), 0))
         self._leaders = Leaders(len(HORIZONS))
 
     def weigh(self, kind: int, weight: int) -> None:
@@ -203,13 +202,13 @@ class Trends:
         if missing:
             shape = (len(HORIZONS), missing)
             self._logs = np.concatenate((self._logs, np.full(shape, NOTHING)), axis=1)
-            self._settled = np.concatenate((self._settled, np.zeros(shape)), axis=1)
         leaders = self._leaders
         if touched > _MANY:
             leaders.forget()
         _update(
-            touched, buckets.dirty, buckets.pool, buckets.start, buckets.count, buckets.settled,
-            self._settled, self._logs, self._items.keys, leaders.codes, leaders.scores, leaders.meta,
+            touched, buckets.dirty, buckets.pool, buckets.pool.view(np.float64), buckets.start, buckets.count,
+            buckets.room, buckets.settled, self._logs, self._items.keys, leaders.codes, leaders.scores,
+            leaders.meta,
         )  # fmt: skip
         buckets.clean()
 
@@ -268,31 +267,38 @@ def _update(
     touched: int,
     dirty: NDArray[np.int32],
     pool: NDArray[np.int64],
+    margins: NDArray[np.float64],
     start: NDArray[np.int64],
     count: NDArray[np.int32],
+    room: NDArray[np.int32],
     known: NDArray[np.int32],
-    settled: NDArray[np.float64],
     logs: NDArray[np.float64],
     keys: NDArray[np.uint64],
     codes: NDArray[np.int32],
     scores: NDArray[np.float64],
     meta: NDArray[np.int64],
 ) -> None:
-    """Logarithms and lists of the touched items; what lies before an item's newest day is kept settled."""
+    """Logarithms and lists of the touched items.
+
+    The scores of what lies before a long run's newest day are kept in its margin, one slot per horizon
+    (`margins` is `pool` read as float64), so that a busy item costs no more than its newest day.
+    """
     for i in range(touched):
         item = dirty[i]
         low, high = start[item], start[item] + count[item]
         first, mark = low + known[item], low
-        if high > low:
+        if high > low and room[item] >= LONG:
             day = (pool[high - 1] >> SUM_BITS) // _DAY
             mark = position(pool, max(low, high - _DAY), high, day * _DAY)
             if first > mark or (first > low and _same_day(pool, first)):
                 first = low
         for place in range(len(logs)):
-            before = settled[place, item] if first > low else 0.0
+            before = margins[low - MARGIN + place] if first > low else 0.0
             old = logs[place, item]
             new, before = _log(place, pool, low, first, mark, high, before)
-            logs[place, item], settled[place, item] = new, before
+            logs[place, item] = new
+            if mark > low:
+                margins[low - MARGIN + place] = before
             if new != old:
                 move(item, old, new, keys, codes[place], scores[place], meta[place])
         known[item] = mark - low
