@@ -48,6 +48,13 @@ def write_until_killed(path: Path, journal: int, turn: int) -> NoReturn:
         commit.submit(batch, note)
 
 
+def until_grown(journal: Path) -> None:
+    """Wait until something more is acknowledged."""
+    size, deadline = journal.stat().st_size, time.monotonic() + 60
+    while journal.stat().st_size == size and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def main(folder: Path, kills: int, seed: int) -> None:
     random, path = Random(seed), folder / "log.db"
     open_log(path).close()
@@ -56,7 +63,9 @@ def main(folder: Path, kills: int, seed: int) -> None:
         child = os.fork()
         if child == 0:
             write_until_killed(path, journal, turn)
-        time.sleep(random.uniform(0.0, 0.08))
+        if turn % 2:  # in the midst of writing; otherwise also while the log is being opened
+            until_grown(folder / "journal")
+        time.sleep(random.uniform(0.0, 0.05))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), f"seed {seed}, turn {turn}: the writer ended by itself ({status})"

@@ -1,6 +1,6 @@
 """What was acknowledged survives: killed writers, power cuts, failing syncs and full disks.
 
-The long tier sets HEEDFUL_KILLS (default 15) and HEEDFUL_CUTS, the seeds per operation (default 1).
+The long tier sets HEEDFUL_KILLS (default 15) and HEEDFUL_CUTS, the seeds per operation (default 3).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from heedful.vocabulary.receipt import Status
 PSEUDONYMS = Pseudonyms(bytes(32))
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("HEEDFUL_KILLS", "15"))
-CUTS = int(os.environ.get("HEEDFUL_CUTS", "1"))
+CUTS = int(os.environ.get("HEEDFUL_CUTS", "3"))
 
 
 def open_log(path: Path, vfs: str | None = None) -> SqliteLog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
@@ -89,8 +89,8 @@ def test_a_log_that_lost_its_tail_is_noticed(path: Path) -> None:
 
 def test_ids_with_one_fingerprint_are_told_apart(path: Path) -> None:
     class Same:
-        def fingerprint(self, event: EventId) -> int:
-            return 7
+        def fingerprints(self, events: Iterable[EventId]) -> bytes:
+            return b"".join((7).to_bytes(8, "little") for _ in events)
 
     with SqliteLog(path, Same(), Claims()) as log:
         log.append([record("a"), record("b"), record("a")])

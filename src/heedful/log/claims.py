@@ -12,7 +12,7 @@ generation in an interval", 2019), so entries lie nearly in order of fingerprint
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,10 +29,10 @@ EMPTY = 0
 
 
 class Fingerprints(Protocol):
-    """What makes fingerprints: `vault.pseudonyms.Pseudonyms`."""
+    """What makes fingerprints, 64 keyed bits that stand for an event id: `vault.pseudonyms.Pseudonyms`."""
 
-    def fingerprint(self, event: EventId) -> int:
-        """64 keyed bits that stand for an event id."""
+    def fingerprints(self, events: Iterable[EventId]) -> bytes:
+        """Those of many events, 8 bytes each, little-endian, in order."""
 
 
 class Claims:
@@ -81,6 +81,7 @@ class Claims:
         self.put_many(none, none.astype(np.int64))
         self.holders(0)
         self.remove(0, Position(1))
+        Claims().reserve(SMALLEST)
 
     def reserve(self, pairs: int) -> None:
         """Make room for `pairs` pairs in all."""

@@ -8,7 +8,7 @@ disk, may run elsewhere. A failed sync stops the log for good; a full disk does 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import NoReturn, Self, cast
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
 from heedful.log import frame
 from heedful.log.claims import Claims, Fingerprints
@@ -142,7 +143,7 @@ class SqliteLog(SqliteReader):
         self.unwiped = False
         self._pseudonyms, self._claims = pseudonyms, claims
         self._writing = threading.RLock()
-        self._begun: list[tuple[list[int], int]] = []  # fingerprints, and the position of the first of them
+        self._begun: list[tuple[NDArray[np.uint64], int]] = []  # fingerprints, and where the first stands
         self._lost: LogUnavailable | None = None  # what the commit of rolled-back records must say
         self._closed = False
         if must_exist and not path.exists():
@@ -241,7 +242,6 @@ class SqliteLog(SqliteReader):
             raise Corrupt(f"the log ends at position {self._end}, but position {offset} was read from it")
         self._claims.reserve(len(self._claims) + self._end - offset)
         self._claims.load()
-        fingerprint = self._pseudonyms.fingerprint
         while True:
             try:
                 with self._reading:
@@ -250,10 +250,11 @@ class SqliteLog(SqliteReader):
                 raise Corrupt(f"the record at position {self._unreadable(offset)}: {error}") from error
             if not rows:
                 return count
-            places, ids = zip(*rows, strict=True)
-            fingerprints = np.array([fingerprint(event) for event in ids], dtype=np.uint64)
-            self._claims.put_many(fingerprints, np.array(places, dtype=np.int64))
-            offset, count = places[-1], count + len(rows)
+            if rows[-1][0] != offset + len(rows):
+                raise Corrupt(f"a record between the positions {offset} and {rows[-1][0]} is missing")
+            fingerprints = self._fingerprints(cast(EventId, event) for _, event in rows)
+            self._claims.put_many(fingerprints, np.arange(offset + 1, offset + 1 + len(rows), dtype=np.int64))
+            offset, count = offset + len(rows), count + len(rows)
 
     def close(self) -> None:
         """See `Log.close`. What was begun and not committed is dropped; a stopped log syncs nothing more."""
@@ -271,26 +272,31 @@ class SqliteLog(SqliteReader):
             self._writer.close()
         self._lock.release()
 
-    def _sort_out(self, records: Sequence[Record]) -> tuple[list[Receipt], Sequence[Record], list[int]]:
+    def _fingerprints(self, events: Iterable[EventId]) -> NDArray[np.uint64]:
+        return np.frombuffer(self._pseudonyms.fingerprints(events), dtype="<u8").astype(np.uint64, copy=False)
+
+    def _sort_out(
+        self, records: Sequence[Record]
+    ) -> tuple[list[Receipt], Sequence[Record], NDArray[np.uint64]]:
         """Receipts for all, and the new ones among `records` with their fingerprints."""
-        fingerprint = self._pseudonyms.fingerprint
-        fingerprints = [fingerprint(record.id) for record in records]
-        known = self._claims.known(np.array(fingerprints, dtype=np.uint64))
-        if not known.any() and len(set(fingerprints)) == len(fingerprints):
+        fingerprints = self._fingerprints(record.id for record in records)
+        marks: list[int] = fingerprints.tolist()
+        known = self._claims.known(fingerprints)
+        if not known.any() and len(set(marks)) == len(marks):
             accepted, first = Status.ACCEPTED, self._next
             places = range(first, first + len(records))
             return [Receipt(accepted, Position(place)) for place in places], records, fingerprints
         receipts: list[Receipt] = []
         fresh: list[Record] = []
-        fresh_fingerprints: list[int] = []
+        fresh_marks: list[int] = []
         within: dict[EventId, Stored] = {}
-        for record, mark, suspected in zip(records, fingerprints, known.tolist(), strict=True):
+        for record, mark, suspected in zip(records, marks, known.tolist(), strict=True):
             held = within.get(record.id)
             row = self._stored_row(record.id, mark) if suspected and held is None else None
             if held is None and row is None:
                 held = within[record.id] = Stored(Position(self._next + len(fresh)), record)
                 fresh.append(record)
-                fresh_fingerprints.append(mark)
+                fresh_marks.append(mark)
                 receipts.append(Receipt(Status.ACCEPTED, held.position))
             elif held is not None:
                 same = held.record.content() == record.content()
@@ -299,15 +305,15 @@ class SqliteLog(SqliteReader):
                 kept = frame.from_row(row)
                 same = kept is None or kept.record.content() == record.content()
                 receipts.append(_repeat(same, Position(row[0])))
-        return receipts, fresh, fresh_fingerprints
+        return receipts, fresh, np.array(fresh_marks, dtype=np.uint64)
 
-    def _insert(self, rows: list[frame.Row], fingerprints: list[int]) -> None:
+    def _insert(self, rows: list[frame.Row], fingerprints: NDArray[np.uint64]) -> None:
         try:
             self._open_transaction()
             self._begun.append((fingerprints, self._next))
             self._writer.executemany(_INSERT, rows)
             places = np.arange(self._next, self._next + len(rows), dtype=np.int64)
-            self._claims.put_many(np.array(fingerprints, dtype=np.uint64), places)
+            self._claims.put_many(fingerprints, places)
             self._next += len(rows)
         except apsw.Error as error:
             self._fail(error)
@@ -374,7 +380,7 @@ class SqliteLog(SqliteReader):
 
     def _roll_back(self) -> None:
         for fingerprints, first in self._begun:
-            for place, fingerprint in enumerate(fingerprints, first):
+            for place, fingerprint in enumerate(fingerprints.tolist(), first):
                 self._claims.remove(fingerprint, Position(place))
         self._begun.clear()
         self._next = self._end + 1

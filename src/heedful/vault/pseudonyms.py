@@ -6,6 +6,7 @@ nor a fingerprint can be computed from an id, and two installations do not share
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from heedful.vocabulary.ids import EventId, ItemId, SubjectId
@@ -39,6 +40,16 @@ class Pseudonyms:
         hashed = self._event.copy()
         hashed.update(event.encode())
         return int.from_bytes(hashed.digest(), "little")
+
+    def fingerprints(self, events: Iterable[EventId]) -> bytes:
+        """The fingerprints of many events, 8 bytes each, little-endian, in order."""
+        digests: list[bytes] = []
+        empty, keep = self._event.copy, digests.append
+        for event in events:
+            hashed = empty()
+            hashed.update(event.encode())
+            keep(hashed.digest())
+        return b"".join(digests)
 
     def item_key(self, item: ItemId) -> int:
         """64 bits that stand for an item in digests and decide ties between equal scores."""
