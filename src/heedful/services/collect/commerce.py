@@ -210,7 +210,7 @@ def _lines(kind: str, given: Properties, code: str) -> tuple[Line, ...]:
     products = [] if kind in PAGES or (own and needs) else _products(given)
     if products:
         repeats: dict[str, int] = {}
-        return tuple([_listed(kind, products[at], code, repeats, at) for at in range(len(products))])
+        return tuple([_listed(kind, product, code, repeats, at) for at, product in enumerate(products)])
     if own:
         line = _line(own, given, code, "properties")
         return (_keyed(line, given, {}, "properties") if kind in ORDERS else line,)
