@@ -13,7 +13,7 @@ from tests.services.collect.memory import Door
 from heedful.services.collect.commerce import KEPT, NAMES, NOT_FROM_OUTSIDE, PLAIN, Names, word
 from heedful.services.collect.fields import money, quantity, text_id
 from heedful.vocabulary import kinds
-from heedful.vocabulary.errors import Invalid
+from heedful.vocabulary.errors import Invalid, SettingsError
 from heedful.vocabulary.event import Line
 from heedful.vocabulary.money import LIMIT, minor_units
 
@@ -89,7 +89,7 @@ def test_the_operator_gives_names_a_kind() -> None:
 
 @pytest.mark.parametrize("kind", ["decision", "item", "Not A Word", ""])
 def test_the_operator_cannot_make_our_own_kinds_from_outside(kind: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(SettingsError):
         Names({"Video Watched": kind})
 
 
@@ -178,6 +178,14 @@ def test_an_order_without_an_id_goes_by_its_message_id() -> None:
 def test_a_plain_purchase_is_an_order_of_one_line() -> None:
     event = Door().track("purchase", {"item_id": "a", "price": 5, "currency": "JPY"})
     assert (event.order, event.lines) == ("m", (Line("a", 1, 5, "a"),))
+
+
+def test_an_empty_list_of_products_leaves_the_events_own_item() -> None:
+    assert Door().track("purchase", {"item_id": "a", "products": []}).lines == (Line("a", 1, 0, "a"),)
+    assert Door().track("purchase", {"item_id": "a", "products": [{"sku": "b"}]}).lines == (
+        Line("b", 1, 0, "b"),
+    )
+    assert Door().track("view", {"item_id": "a", "products": [{"sku": "b"}]}).lines == (Line("a"),)
 
 
 def test_a_refund_takes_back_lines_or_the_whole_order() -> None:

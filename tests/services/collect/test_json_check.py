@@ -99,6 +99,14 @@ def test_honest_bodies_are_clean(tree: Any, ascii_only: bool, indent: int | None
     assert looks(body, long=LONG) is Look.CLEAN
 
 
+@pytest.mark.parametrize("control", range(32))
+@pytest.mark.parametrize("frame", [b'["%c"]', b'{"%c":1}', b"[1]%c", b"[%c1]", b"[1%c]"])
+def test_control_characters_stand_only_where_white_space_may(frame: bytes, control: int) -> None:
+    taken = control in b"\t\n\r" and b'"' not in frame
+    assert looks(frame % control, long=LONG) is (Look.CLEAN if taken else Look.DOUBTFUL)
+    assert slowly(frame % control) is taken
+
+
 @pytest.mark.parametrize("depth", [1, 31, 32, 33, 100, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_thirty_two_levels_are_taken_and_thirty_three_are_not(depth: int, opening: str, closing: str) -> None:

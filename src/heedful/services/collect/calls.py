@@ -103,8 +103,8 @@ def read_call(method: str, body: bytes) -> Call:
             if not batched:
                 return Call([_read_message.decode(body)])
             batch = _read_batch.decode(body)
-        except msgspec.ValidationError:
-            pass  # some part has another shape than promised: read slowly, which says which
+        except msgspec.DecodeError:
+            pass  # some part has another shape than promised: the slow reading says which
         else:
             return _call(list(batch.batch), batch.sent_at, batch.context)
     return read_exactly(body, batched=batched)

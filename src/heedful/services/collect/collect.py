@@ -37,7 +37,7 @@ class Collect:
 
     position: how far the views are, as a string for the wire; asked when an answer is made.
     meanings_of_names: event names that the operator gives a kind, as {"Video Watched": "view"}. They win over
-        the names we know. Raises Invalid (`kind_invalid`) where a kind may not come from outside.
+        the names we know. Raises SettingsError where a kind may not come from outside.
     """
 
     def __init__(

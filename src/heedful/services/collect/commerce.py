@@ -15,7 +15,7 @@ import msgspec
 
 from heedful.services.collect import fields
 from heedful.vocabulary import kinds
-from heedful.vocabulary.errors import Invalid
+from heedful.vocabulary.errors import Invalid, SettingsError
 from heedful.vocabulary.event import Line
 
 NAMES: Mapping[str, str] = MappingProxyType({
@@ -93,7 +93,9 @@ class Names:
         self._kinds |= {name: f"{name}_event" for name in NOT_FROM_OUTSIDE}
         for name, kind in meanings.items():
             if kind != word(kind) or not kind or kind in NOT_FROM_OUTSIDE:
-                raise Invalid("kind_invalid", f"the event {name!r} cannot mean {kind!r}", path=name)
+                raise SettingsError(
+                    f"the event {name!r} cannot have the kind {kind!r}; take a word of your own"
+                )
             self._kinds[word(name)] = kind
         self._known: dict[str, str] = {}
 
@@ -205,32 +207,36 @@ def _lines(kind: str, given: Properties, code: str) -> tuple[Line, ...]:
     """The items concerned: the event's own, or those of `products`; orders have keys to tell lines apart."""
     needs = kind in NEEDS_ITEM
     own = _item(given, "properties", with_id=needs)
-    listed = b"" if kind in PAGES else bytes(given.products)
-    if own and (needs or not _is_list(listed)):
+    products = [] if kind in PAGES or (own and needs) else _products(given)
+    if products:
+        repeats: dict[str, int] = {}
+        return tuple([_listed(kind, product, code, repeats, at) for at, product in enumerate(products)])
+    if own:
         line = _line(own, given, code, "properties")
-        return (_keyed(line, given, {}, "properties"),) if kind in ORDERS else (line,)
-    if not listed or listed in (b"null", b"[]"):
-        if needs:
-            raise Invalid("item_missing", "say which item", path="properties.product_id")
-        return ()
+        return (_keyed(line, given, {}, "properties") if kind in ORDERS else line,)
+    if needs:
+        raise Invalid("item_missing", "say which item", path="properties.product_id")
+    return ()
+
+
+def _products(given: Properties) -> list[Product]:
+    raw = bytes(given.products)
+    if raw in (b"", b"null"):
+        return []
     try:
-        products = _read_products(listed)
+        return _read_products(raw)
     except msgspec.ValidationError as error:
         raise Invalid("type_invalid", "must be an array of objects", path="properties.products") from error
-    repeats: dict[str, int] = {}
-    lines = []
-    for place, product in enumerate(products):
-        path = f"properties.products[{place}]"
-        item = _item(product, path, with_id=True)
-        if not item:
-            raise Invalid("item_missing", "a product needs an id", path=f"{path}.product_id")
-        line = _line(item, product, code, path)
-        lines.append(_keyed(line, product, repeats, path) if kind in ORDERS else line)
-    return tuple(lines)
 
 
-def _is_list(raw: bytes) -> bool:
-    return raw[:1] == b"[" and raw != b"[]"
+def _listed(kind: str, product: Product, code: str, repeats: dict[str, int], at: int) -> Line:
+    """The line of the product at place `at` of `products`."""
+    path = f"properties.products[{at}]"
+    item = _item(product, path, with_id=True)
+    if not item:
+        raise Invalid("item_missing", "a product needs an id", path=f"{path}.product_id")
+    line = _line(item, product, code, path)
+    return _keyed(line, product, repeats, path) if kind in ORDERS else line
 
 
 def _item(given: Product, path: str, *, with_id: bool) -> str:
