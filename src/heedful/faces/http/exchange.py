@@ -40,7 +40,7 @@ class Disconnected(Exception):
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int, gate: Gate) -> bytes:
-    """The whole body as sent. Raises TooLarge or Overloaded once that is known, Disconnected if it breaks off."""
+    """The whole body as sent. Raises TooLarge or Overloaded once known, Disconnected if it breaks off."""
     announced = headers.get(b"content-length")
     # A length of twenty digits is a lie or a disaster; either way it is beyond the limit.
     if announced is not None and (len(announced) > 19 or (announced.isdigit() and int(announced) > limit)):
