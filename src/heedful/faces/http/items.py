@@ -200,7 +200,7 @@ def _named(body: bytes, item_id: ItemId) -> Item:
     try:
         fields = msgspec.json.decode(body, type=dict[str, Any])
         if fields.setdefault("id", item_id) != item_id:
-            raise Problem("request_invalid", "The id in the body is not the id in the path.", path="$.id")
+            raise Problem("request_invalid", "The id in the body is not the id in the path.", path="id")
         return _checked(msgspec.convert(fields, Item))
     except UNREADABLE as error:
         raise unreadable(error) from None
@@ -220,16 +220,13 @@ def _sorted(body: bytes) -> tuple[list[Item], list[EventFate | None]]:
     good: list[Item] = []
     fates: list[EventFate | None] = []
     decoder = msgspec.json.Decoder(Item)
-    for place, raw in enumerate(raws):
+    for raw in raws:
         try:
             good.append(_checked(decoder.decode(raw)))
             fates.append(None)
         except (*UNREADABLE, Invalid) as error:
             problem = problem_of(error) if isinstance(error, Invalid) else unreadable(error)
-            where = f"$[{place}]" if plain else f"$.items[{place}]"
-            fates.append(
-                EventFate(_id_in(raw), Status.REFUSED, problem.code, where + problem.path[1:], problem.detail)
-            )
+            fates.append(EventFate(_id_in(raw), Status.REFUSED, problem.code, problem.path, problem.detail))
     return good, fates
 
 
@@ -240,9 +237,11 @@ def _decode_many(body: bytes) -> list[msgspec.Raw]:
 def _checked(item: Item) -> Item:
     """`item`, if every store can hold it. Raises Invalid."""
     if not 1 <= len(item.id) <= 200:
-        raise Invalid("request_invalid", "An item's id has 1 to 200 characters.", path="$.id")
+        raise Invalid("request_invalid", "An item's id has 1 to 200 characters.", path="id")
+    if "\0" in item.id:
+        raise Invalid("json_nul", "An item's id holds a NUL character.", path="id")
     if _deep(item.properties, DEPTH - 1):
-        raise Invalid("json_too_deep", f"Properties are nested deeper than {DEPTH}.", path="$.properties")
+        raise Invalid("json_too_deep", f"Properties are nested deeper than {DEPTH}.", path="properties")
     return item
 
 
