@@ -84,8 +84,11 @@ class ConstantEngine:
         return EngineStatus(True, "", "v1.1", None, {})
 
 
+_GATE = Gate()
+
+
 async def _nothing(_: Scope, headers: Headers, receive: Receive) -> Reply:
-    await read_body(receive, headers, 1 << 20)
+    await read_body(receive, headers, 1 << 20, _GATE)
     return Reply(200, [JSON, (b"content-length", b"2")], b"{}")
 
 
@@ -101,7 +104,7 @@ def serve(folder: Path) -> None:
     logs.configure(level=logging.ERROR)
     engine = ConstantEngine(Keys(folder / "keys.json"))
     meters = Meters(engine)
-    routes = hot_routes(engine, Gate(), meters)
+    routes = hot_routes(engine, _GATE, meters)
     routes["/noop"] = HotRoute("/noop", {"POST": _nothing}, meters.route("/noop"))
     app = Dispatcher(routes, _bare, meters)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,20 @@ def keys(tmp_path: Path) -> Keys:
     return Keys(tmp_path / "keys.json")
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, KeyPair]:
+    """A file of keys, made once: each key is synced to disk, and every test wants two."""
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
+    keys = Keys(path)
+    return path, KeyPair(keys.create(KeyKind.WRITE, "web"), keys.create(KeyKind.SECRET, "shop"))
+
+
 @pytest.fixture
-def pair(keys: Keys) -> KeyPair:
-    return KeyPair(keys.create(KeyKind.WRITE, "web"), keys.create(KeyKind.SECRET, "shop"))
+def pair(tmp_path: Path, keys: Keys, made: tuple[Path, KeyPair]) -> KeyPair:
+    """The two keys, in `keys`."""
+    shutil.copy2(made[0], tmp_path / "keys.json")
+    assert len(keys.list()) == 2
+    return made[1]
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class MemoryEngine:
             raise Invalid("json_invalid", "The body is not an object.")
         calls = document.get("batch") if method in ("batch", "import") else [document]
         if not isinstance(calls, list):
-            raise Invalid("request_invalid", "There is no batch.", path="$.batch")
+            raise Invalid("request_invalid", "There is no batch.", path="batch")
         if len(calls) > 2_500:
             raise TooLarge("There are more than 2500 events.")
         self.calls.append((method, body, source))
@@ -52,10 +52,10 @@ class MemoryEngine:
 
     def _fate(self, call: object, source: str) -> EventFate:
         if not isinstance(call, dict) or not isinstance(call.get("messageId", ""), str):
-            return EventFate("", Status.REFUSED, "event_invalid", "$", "Not an event.")
+            return EventFate("", Status.REFUSED, "event_invalid", "", "Not an event.")
         name = call.get("messageId", "")
         if not (call.get("userId") or call.get("anonymousId")):
-            return EventFate(name, Status.REFUSED, "subject_missing", "$.userId", "Nobody did it.")
+            return EventFate(name, Status.REFUSED, "subject_missing", "userId", "Nobody did it.")
         if name and (source, name) in self.seen:
             return EventFate(name, Status.DUPLICATE)
         self.seen.add((source, name))
@@ -64,7 +64,7 @@ class MemoryEngine:
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         self._stumble()
         if not 1 <= request.limit <= 100:
-            raise Invalid("request_invalid", "limit is 1 to 100.", path="$.limit")
+            raise Invalid("request_invalid", "limit is 1 to 100.", path="limit")
         slate = tuple(
             RecommendedItem(item, 1.0, Reason("trending", "Popular now"), 1.0)
             for item in list(self.items)[: request.limit]

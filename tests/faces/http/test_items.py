@@ -40,10 +40,10 @@ def test_the_id_in_the_path_is_enough_and_must_not_be_contradicted(
     assert ask("PUT", "/v1/items/p-2", {"title": "Cup"}, key=pair.secret).status == 200
     assert engine.items[ItemId("p-2")].title == "Cup"
     answer = ask("PUT", "/v1/items/p-2", {"id": "p-3"}, key=pair.secret)
-    assert (answer.status, answer.json()["path"]) == (400, "$.id")
+    assert (answer.status, answer.json()["path"]) == (400, "id")
 
 
-@pytest.mark.parametrize("item_id", ["a/b", "/", "ä ö", "a?b#c", "x" * 200, "..", "a//b/", "\u0000"])
+@pytest.mark.parametrize("item_id", ["a/b", "/", "ä ö", "a?b#c", "x" * 200, "..", "a//b/"])
 def test_ids_may_hold_anything(ask: Caller, engine: MemoryEngine, pair: KeyPair, item_id: str) -> None:
     assert ask("PUT", f"/v1/items/{item_id}", {}, key=pair.secret).status == 200
     assert list(engine.items) == [item_id]
@@ -59,13 +59,14 @@ def test_ids_have_1_to_200_characters(ask: Caller, pair: KeyPair, item_id: str) 
 @pytest.mark.parametrize(
     ("body", "code", "path"),
     [
+        (b'{"id":"p-\\u0000"}', "request_invalid", "id"),
         (b"", "json_invalid", None),
         (b"{", "json_invalid", None),
-        (b"[]", "request_invalid", "$"),
-        (b'{"title":7}', "request_invalid", "$.title"),
-        (b'{"price":{"minor":1.5}}', "request_invalid", "$.price.minor"),
-        (b'{"colour":"blue"}', "request_invalid", "$"),
-        (b'{"properties":' + b'{"a":' * 33 + b"1" + b"}" * 34, "json_too_deep", "$.properties"),
+        (b"[]", "request_invalid", None),
+        (b'{"title":7}', "request_invalid", "title"),
+        (b'{"price":{"minor":1.5}}', "request_invalid", "price.minor"),
+        (b'{"colour":"blue"}', "request_invalid", None),
+        (b'{"properties":' + b'{"a":' * 33 + b"1" + b"}" * 34, "json_too_deep", "properties"),
         (b'{"properties":' + b'{"a":' * 9_000 + b"1" + b"}" * 9_001, "json_too_deep", None),
     ],
 )
@@ -88,13 +89,7 @@ def test_in_a_crowd_a_bad_item_refuses_only_itself(
     events = msgspec.json.decode(answer.body, type=CollectAnswer).events
     assert [event.status.value for event in events] == ["accepted", *["refused"] * 4, "accepted"]
     assert [event.message_id for event in events] == ["p-1", "p-2", "", "", "", "p-3"]
-    prefix = "$.items" if wrapped else "$"
-    assert [event.path for event in events[1:5]] == [
-        f"{prefix}[1].title",
-        f"{prefix}[2]",
-        f"{prefix}[3]",
-        f"{prefix}[4].id",
-    ]
+    assert [event.path for event in events[1:5]] == ["title", "", "", "id"], "within the item"
     assert set(engine.items) == {"p-1", "p-3"}
 
 
@@ -128,3 +123,10 @@ def test_a_stopped_log_is_said_here_too(ask: Caller, engine: MemoryEngine, pair:
         answer = ask(method, path, body, key=pair.secret)
         assert (answer.status, "retry-after" in answer.headers) == (503, True)
     assert engine.items == {ItemId("p-1"): Item(ItemId("p-1"))}
+
+
+def test_an_id_holds_no_nul(ask: Caller, pair: KeyPair) -> None:
+    answer = ask("PUT", "/v1/items/a\0b", {}, key=pair.secret)
+    assert (answer.status, answer.json()["code"], answer.json()["path"]) == (400, "json_nul", "id")
+    fates = ask("POST", "/v1/items", {"items": [{"id": "\0"}, {"id": "b"}]}, key=pair.secret).json()["events"]
+    assert [fate["status"] for fate in fates] == ["refused", "accepted"]

@@ -77,15 +77,11 @@ class Collecting:
         async def answer(_: Scope, headers: Headers, receive: Receive) -> Reply:
             given = presented(headers)
             key = None if given is None else known(self._engine.keys, given)
-            size = self._gate.enter(headers, LIMIT)
-            try:
-                body = await read_body(receive, headers, LIMIT)
-                encoding = headers.get(b"content-encoding")
-                if encoding is not None:
-                    body = inflate(body, encoding, LIMIT)
-                collected = await self._collect(method, body, key or self._key_in(body))
-            finally:
-                self._gate.leave(size)
+            body = await read_body(receive, headers, LIMIT, self._gate)
+            encoding = headers.get(b"content-encoding")
+            if encoding is not None:
+                body = inflate(body, encoding, LIMIT)
+            collected = await self._collect(method, body, key or self._key_in(body))
             text = self._encoder.encode(collected)
             length = (b"content-length", b"%d" % len(text))
             return Reply(200, [JSON, length, ANY_ORIGIN, NO_STORE, NOSNIFF], text)
@@ -99,11 +95,7 @@ class Collecting:
             given = presented(headers)
             key = None if given is None else known(self._engine.keys, given)
             body = _data(scope["query_string"])
-            size = self._gate.enter(headers, len(body))
-            try:
-                await self._collect(method, body, key or self._key_in(body))
-            finally:
-                self._gate.leave(size)
+            await self._collect(method, body, key or self._key_in(body))
             return _image()
 
         return answer
@@ -128,9 +120,13 @@ class Collecting:
 
     async def _collect(self, method: str, body: bytes, key: Key) -> CollectAnswer:
         engine = self._engine
-        collected: CollectAnswer | HeedfulError = await outcome(
-            lambda done: engine.collect(method, body, key.source, done)
-        )
+        self._gate.enter(len(body))
+        try:
+            collected: CollectAnswer | HeedfulError = await outcome(
+                lambda done: engine.collect(method, body, key.source, done)
+            )
+        finally:
+            self._gate.leave(len(body))
         if isinstance(collected, HeedfulError):
             raise problem_of(collected) from collected
         self._meters.count_fates(collected.events)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from heedful.faces.engine import Done
+from heedful.faces.http.gate import Gate
 from heedful.vocabulary.errors import HeedfulError, TooLarge
 
 T = TypeVar("T")
@@ -38,8 +39,8 @@ class Disconnected(Exception):
     """The caller has gone; there is nobody to answer."""
 
 
-async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
-    """The whole body as sent. Raises TooLarge as soon as it is known, Disconnected if it breaks off."""
+async def read_body(receive: Receive, headers: Headers, limit: int, gate: Gate) -> bytes:
+    """The whole body as sent. Raises TooLarge or Overloaded once known, Disconnected if it breaks off."""
     announced = headers.get(b"content-length")
     # A length of twenty digits is a lie or a disaster; either way it is beyond the limit.
     if announced is not None and (len(announced) > 19 or (announced.isdigit() and int(announced) > limit)):
@@ -49,22 +50,25 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
         raise Disconnected
     body: bytes = message.get("body", b"")
     if message.get("more_body", False):
-        body = await _read_on(receive, body, limit)
+        body = await _read_on(receive, body, limit, gate)
     if len(body) > limit:
         raise too_large(limit)
     return body
 
 
-async def _read_on(receive: Receive, first: bytes, limit: int) -> bytes:
-    parts, size, more = [first], len(first), True
-    while more and size <= limit:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Disconnected
-        part = message.get("body", b"")
-        parts.append(part)
-        size += len(part)
-        more = message.get("more_body", False)
+async def _read_on(receive: Receive, first: bytes, limit: int, gate: Gate) -> bytes:
+    parts, size, more = [first], 0, True
+    try:
+        while more and size <= limit:
+            gate.take(len(parts[-1]))
+            size += len(parts[-1])
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Disconnected
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+    finally:
+        gate.give(size)
     return b"".join(parts)
 
 

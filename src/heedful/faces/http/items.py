@@ -133,13 +133,8 @@ class Items:
         headers = dict(request.headers.raw)
         secret(self._engine.keys, headers)
         item_id = _id(request)
-        size = self._gate.enter(headers, ONE_LIMIT)
-        try:
-            body = await self._body(request, headers, ONE_LIMIT)
-            item = _named(body, item_id)
-            answer = await self._written([item])
-        finally:
-            self._gate.leave(size)
+        body = await self._body(request, headers, ONE_LIMIT)
+        answer = await self._written([_named(body, item_id)], len(body))
         fate = answer.events[0] if answer.events else None
         if fate is not None and fate.status is Status.REFUSED:
             raise Problem(
@@ -160,13 +155,9 @@ class Items:
         """Write many items, each with its own fate."""
         headers = dict(request.headers.raw)
         secret(self._engine.keys, headers)
-        size = self._gate.enter(headers, MANY_LIMIT)
-        try:
-            body = await self._body(request, headers, MANY_LIMIT)
-            good, fates = _sorted(body)
-            written = await self._written(good) if good else None
-        finally:
-            self._gate.leave(size)
+        body = await self._body(request, headers, MANY_LIMIT)
+        good, fates = _sorted(body)
+        written = await self._written(good, len(body)) if good else None
         rest = iter(written.events if written else ())
         events = tuple(fate if fate is not None else next(rest) for fate in fates)
         self._meters.count_fates(fate for fate in fates if fate is not None)
@@ -174,11 +165,15 @@ class Items:
         return _json(CollectAnswer(success=True, position=position, events=events))
 
     async def _body(self, request: Request, headers: dict[bytes, bytes], limit: int) -> bytes:
-        body = await read_body(request.receive, headers, limit)
+        body = await read_body(request.receive, headers, limit, self._gate)
         return inflate(body, headers.get(b"content-encoding", b""), limit)
 
-    async def _written(self, items: Sequence[Item]) -> CollectAnswer:
-        written = _answered(await outcome(lambda done: self._engine.put_items(items, done)))
+    async def _written(self, items: Sequence[Item], size: int) -> CollectAnswer:
+        self._gate.enter(size)
+        try:
+            written = _answered(await outcome(lambda done: self._engine.put_items(items, done)))
+        finally:
+            self._gate.leave(size)
         self._meters.count_fates(written.events)
         return written
 
@@ -205,7 +200,7 @@ def _named(body: bytes, item_id: ItemId) -> Item:
     try:
         fields = msgspec.json.decode(body, type=dict[str, Any])
         if fields.setdefault("id", item_id) != item_id:
-            raise Problem("request_invalid", "The id in the body is not the id in the path.", path="$.id")
+            raise Problem("request_invalid", "The id in the body is not the id in the path.", path="id")
         return _checked(msgspec.convert(fields, Item))
     except UNREADABLE as error:
         raise unreadable(error) from None
@@ -225,16 +220,13 @@ def _sorted(body: bytes) -> tuple[list[Item], list[EventFate | None]]:
     good: list[Item] = []
     fates: list[EventFate | None] = []
     decoder = msgspec.json.Decoder(Item)
-    for place, raw in enumerate(raws):
+    for raw in raws:
         try:
             good.append(_checked(decoder.decode(raw)))
             fates.append(None)
         except (*UNREADABLE, Invalid) as error:
             problem = problem_of(error) if isinstance(error, Invalid) else unreadable(error)
-            where = f"$[{place}]" if plain else f"$.items[{place}]"
-            fates.append(
-                EventFate(_id_in(raw), Status.REFUSED, problem.code, where + problem.path[1:], problem.detail)
-            )
+            fates.append(EventFate(_id_in(raw), Status.REFUSED, problem.code, problem.path, problem.detail))
     return good, fates
 
 
@@ -245,9 +237,11 @@ def _decode_many(body: bytes) -> list[msgspec.Raw]:
 def _checked(item: Item) -> Item:
     """`item`, if every store can hold it. Raises Invalid."""
     if not 1 <= len(item.id) <= 200:
-        raise Invalid("request_invalid", "An item's id has 1 to 200 characters.", path="$.id")
+        raise Invalid("request_invalid", "An item's id has 1 to 200 characters.", path="id")
+    if "\0" in item.id:
+        raise Invalid("json_nul", "An item's id holds a NUL character.", path="id")
     if _deep(item.properties, DEPTH - 1):
-        raise Invalid("json_too_deep", f"Properties are nested deeper than {DEPTH}.", path="$.properties")
+        raise Invalid("json_too_deep", f"Properties are nested deeper than {DEPTH}.", path="properties")
     return item
 
 

@@ -57,8 +57,8 @@ _COLLECTED: Object = {
     "events": [{"messageId": "m-1", "status": "accepted"}],
 }
 _COLLECT_ERRORS = (
-    "json_invalid", "encoding_invalid", "key_missing", "key_unknown", "too_large", "encoding_unknown",
-    "overloaded", "internal", "log_unavailable",
+    "json_invalid", "json_too_deep", "encoding_invalid", "key_missing", "key_unknown", "too_large",
+    "encoding_unknown", "overloaded", "internal", "log_unavailable",
 )  # fmt: skip
 _QUESTION: Object = {"userId": "u-1", "placement": "home", "limit": 2, "context": {"itemId": "p-17"}}
 _ANSWER: Object = {
@@ -193,7 +193,7 @@ def _collect(method: str, path: str) -> Object:
         "Without an Authorization header the key stands in the body as `writeKey`." + short,
         body={**content(shape, example), **content(shape, media="text/plain")},
         answer=content(CollectAnswer, _COLLECTED),
-        errors=_COLLECT_ERRORS,
+        errors=(*_COLLECT_ERRORS, "batch_missing") if "batch" in example else _COLLECT_ERRORS,
     )
 
 

@@ -30,6 +30,8 @@ KINDS = MappingProxyType({
     "request_invalid": Kind(400, "The request is not valid", "Correct the field that `path` names."),
     "json_invalid": Kind(400, "The body is not JSON", "Send one JSON document in UTF-8."),
     "json_too_deep": Kind(400, "The JSON is nested too deeply", "Nest at most 32 levels."),
+    "json_nul": Kind(400, "A NUL character cannot be kept", "Leave it out."),
+    "batch_missing": Kind(400, "There is no array of events", "Send `{\"batch\": [...]}`."),
     "encoding_invalid": Kind(400, "The body does not decompress", "Check Content-Encoding against the body."),
     "key_missing": Kind(401, "A key is needed", "Send `Authorization: Bearer <key>`, or the key as the user "
                         "name of Basic credentials. Collecting also takes it as `writeKey` in the body."),
@@ -53,7 +55,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, rename="camel", omit_defaults
 
     type: a link to the code's explanation, or about:blank.
     code: stable; programs decide by it.
-    path: where in the request, as `$.limit`.
+    path: where in the request, as `context.itemId` or `exclude[1]`; left out where it is the whole body.
     """
 
     type: str
@@ -110,7 +112,7 @@ def unreadable(error: Exception) -> Problem:
         return Problem("json_too_deep", "The body is nested too deeply.")
     if isinstance(error, msgspec.ValidationError):
         text, _, path = str(error).partition(" - at `")
-        return Problem("request_invalid", text, path=path.rstrip("`") or "$")
+        return Problem("request_invalid", text, path=path.rstrip("`").lstrip("$").lstrip("."))
     return Problem("json_invalid", "The body is not a JSON document in UTF-8.")
 
 

@@ -42,21 +42,21 @@ class Recommending:
         """Answer one question."""
         engine = self._engine
         secret(engine.keys, headers)
-        size = self._gate.enter(headers, LIMIT)
+        body = await read_body(receive, headers, LIMIT, self._gate)
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None:
+            body = inflate(body, encoding, LIMIT)
         try:
-            body = await read_body(receive, headers, LIMIT)
-            encoding = headers.get(b"content-encoding")
-            if encoding is not None:
-                body = inflate(body, encoding, LIMIT)
-            try:
-                request = self._decoder.decode(body)
-            except UNREADABLE as error:
-                raise unreadable(error) from None
+            request = self._decoder.decode(body)
+        except UNREADABLE as error:
+            raise unreadable(error) from None
+        self._gate.enter(len(body))
+        try:
             answer: RecommendAnswer | HeedfulError = await outcome(
                 lambda done: engine.recommend(request, done)
             )
         finally:
-            self._gate.leave(size)
+            self._gate.leave(len(body))
         if isinstance(answer, HeedfulError):
             raise problem_of(answer) from answer
         self._meters.decisions += 1
