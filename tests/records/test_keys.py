@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heedful.faces.http.serve import ServeSettings, check
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.strength import weakness
 from heedful.vocabulary.errors import Corrupt, NotFound, SettingsError
@@ -156,18 +157,33 @@ def test_a_revoked_key_is_not_adopted_again(path: Path) -> None:
 @pytest.mark.parametrize(
     "weak",
     [
-        "", "short", "w7Kq2ZxP9mRt4Vb", "changemechangeme", "CHANGE-ME-please-now", "aaaaaaaaaaaaaaaaaaaa",
-        "passwordpassword1", "0123456789abcdef", "abcdefghijklmnopqrst", "your_write_key_goes_here",
-        "1234567812345678", "zyxwvutsrqponmlk", "w7Kq2ZxP9mRt4VbN:sLd", "w7Kq2ZxP9mRt 4VbN8sLd",
-        "w7Kq2ZxP9mRt4VbN8sLé", "x" * 201,
+        "", "short", "changeme", "Password1", "secret-key", "write_key_12", "w7Kq2ZxP9mRt4VbN:sLd",
+        "w7Kq2ZxP9mRt 4VbN8sLd", "w7Kq2ZxP9mRt4VbN8sLé", "x" * 201,
     ],
 )  # fmt: skip
-def test_a_weak_key_is_refused_without_being_repeated(path: Path, weak: str) -> None:
+def test_an_impossible_key_is_refused_without_being_repeated(path: Path, weak: str) -> None:
     keys = Keys(path)
     with pytest.raises(SettingsError) as refused:
         keys.adopt(KeyKind.SECRET, weak)
     assert len(weak) < 6 or weak not in str(refused.value)
     assert keys.list() == ()
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "w7Kq2ZxP9mRt4Vb", "changemechangeme", "CHANGE-ME-please-now", "aaaaaaaaaaaaaaaaaaaa",
+        "passwordpassword1", "0123456789abcdef", "abcdefghijklmnopqrst", "your_write_key_goes_here",
+        "1234567812345678", "zyxwvutsrqponmlk", "wk_test_1",
+    ],
+)  # fmt: skip
+def test_a_guessable_key_works_on_this_machine_only(path: Path, weak: str) -> None:
+    keys = Keys(path)
+    assert keys.adopt(KeyKind.SECRET, weak).guessable
+    assert keys.check(weak) is not None
+    check(ServeSettings(host="127.0.0.1"), keys)
+    with pytest.raises(SettingsError, match="easy to guess"):
+        check(ServeSettings(host="0.0.0.0"), keys)
 
 
 def test_no_key_that_we_make_is_weak(path: Path) -> None:

@@ -5,13 +5,13 @@ Every call returns when its events are durable and every answer reflects them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
 
-from heedful.services.engine import Done, Engine
+from heedful.services.engine import Engine
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
@@ -51,7 +51,9 @@ class Client:
     def send(self, method: str, body: Mapping[str, Any]) -> CollectAnswer:
         """A Segment call in wire form. Raises Invalid, TooLarge or LogUnavailable; nothing was stored then."""
         encoded = msgspec.json.encode(body)
-        return _outcome(lambda done: self.engine.collect(method, encoded, SOURCE, done))
+        outcome: list[CollectAnswer | HeedfulError] = []
+        self.engine.collect(method, encoded, SOURCE, outcome.append)
+        return _only(outcome)
 
     def put_items(self, items: Sequence[Item | Mapping[str, Any]]) -> CollectAnswer:
         """Describe items, each an `Item` or its wire form."""
@@ -59,7 +61,9 @@ class Client:
             described = [item if isinstance(item, Item) else msgspec.convert(item, Item) for item in items]
         except msgspec.ValidationError as error:
             raise Invalid("item_invalid", str(error)) from error
-        return _outcome(lambda done: self.engine.put_items(described, done))
+        outcome: list[CollectAnswer | HeedfulError] = []
+        self.engine.put_items(described, outcome.append)
+        return _only(outcome)
 
     def put_item(self, item_id: str, **fields: Any) -> CollectAnswer:
         """Describe one item: title, categories, price, available, published, image, url, properties."""
@@ -71,7 +75,9 @@ class Client:
 
     def delete_item(self, item_id: str) -> CollectAnswer:
         """Delete an item. Raises NotFound."""
-        return _outcome(lambda done: self.engine.delete_item(ItemId(item_id), done))
+        outcome: list[CollectAnswer | HeedfulError] = []
+        self.engine.delete_item(ItemId(item_id), outcome.append)
+        return _only(outcome)
 
     def recommend(self, user_id: str | None = None, **question: Any) -> RecommendAnswer:
         """Items for somebody: `user_id` or `anonymous_id`, and the fields of `RecommendRequest` in snake case.
@@ -85,7 +91,9 @@ class Client:
             request = msgspec.convert({"userId": user_id, **wire}, RecommendRequest)
         except msgspec.ValidationError as error:
             raise Invalid("request_invalid", str(error)) from error
-        return _outcome(lambda done: self.engine.recommend(request, done))
+        outcome: list[RecommendAnswer | HeedfulError] = []
+        self.engine.recommend(request, outcome.append)
+        return _only(outcome)
 
     def verify(self) -> Verification:
         """Fold the log from zero and compare digests with the live state, view by view."""
@@ -107,10 +115,9 @@ class Client:
         return self.send(method, {_camel(name): value for name, value in fields.items()})
 
 
-def _outcome(call: Callable[[Done[T]], None]) -> T:
-    outcomes: list[T | HeedfulError] = []
-    call(outcomes.append)
-    outcome = outcomes[0]
+def _only(outcomes: list[T | HeedfulError]) -> T:
+    """The one outcome of a call that has finished. Raises it if it is a failure."""
+    (outcome,) = outcomes
     if isinstance(outcome, HeedfulError):
         raise outcome
     return outcome

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar
-
-import msgspec
+from collections.abc import Sequence
+from typing import Protocol
 
 from heedful.records.keys import Keys
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
-
-T = TypeVar("T")
-
-Done: TypeAlias = Callable[[T | HeedfulError], None]
-"""Takes the answer or the failure. Called exactly once, in the event loop's thread, perhaps at once."""
-
-
-class EngineStatus(msgspec.Struct, frozen=True):
-    """How the inside is.
-
-    ready: whether answers are to be had. reason: why not, or "".
-    position: everything up to here is folded.
-    log_stopped: why the log takes no more writes until a restart, or None.
-    counters: figures for `/metrics`, by name without the prefix; a name in `_total` only ever grows.
-    """
-
-    ready: bool
-    reason: str
-    position: str
-    log_stopped: str | None
-    counters: Mapping[str, float]
 
 
 class Engine(Protocol):
@@ -61,3 +38,6 @@ class Engine(Protocol):
 
     def status(self) -> EngineStatus:
         """How the inside is, now. Cheap."""
+
+
+__all__ = ["Done", "Engine", "EngineStatus"]

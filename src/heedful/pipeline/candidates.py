@@ -36,6 +36,10 @@ class Candidates(NamedTuple):
     scores: NDArray[np.float64]
     because: NDArray[np.int32]
 
+    def only(self, kept: NDArray[np.bool_]) -> Candidates:
+        """The rows where `kept`, bool (n,), is True."""
+        return Candidates(self.items[kept], self.scores[kept], self.because[kept])
+
 
 class Gatherer:
     """Joins proposals. Holds one scratch column as long as the catalogue, so joining allocates little.

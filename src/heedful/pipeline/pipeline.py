@@ -125,7 +125,7 @@ class Pipeline:
             kept = filter_.keeps(context, candidates.items)
             if kept is not None and not kept.all():
                 removed = candidates.items[~kept]
-                candidates = Candidates(*(column[kept] for column in candidates))
+                candidates = candidates.only(kept)
             spent, left = perf_counter_ns() - began, len(candidates.items)
             stages.append(Stage("filter", filter_.name, spent, considered, left, removed))
         return candidates

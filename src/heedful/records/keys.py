@@ -24,7 +24,7 @@ from pathlib import Path
 import msgspec
 
 from heedful.records.durable import PRIVATE, replace_file
-from heedful.records.strength import LONGEST, weakness
+from heedful.records.strength import LONGEST, impossibility, weakness
 from heedful.vocabulary.errors import Corrupt, NotFound, SettingsError
 from heedful.vocabulary.time import Clock, SystemClock, iso
 
@@ -54,6 +54,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     label: where it is used. Events sent with it have the label as their source, so a successor with the
         same label goes on recognising repeats.
     created, revoked: RFC 3339 in UTC; revoked is "" while it works.
+    guessable: whether it is too easy to guess to be used where other machines reach the server.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str
     created: str
     revoked: str = ""
+    guessable: bool = False
 
     @property
     def source(self) -> str:
@@ -122,9 +124,11 @@ class Keys:
     def adopt(self, kind: KeyKind, raw: str, label: str = "") -> Key:
         """Take a key that the operator brings. Doing it twice is harmless.
 
-        Raises SettingsError if it is weak, is known under the other kind, or was revoked.
+        One that is easy to guess is taken for trying things on this machine and marked so.
+        Raises SettingsError if it cannot be a key or is a well-known one, is known under the other kind, or
+        was revoked.
         """
-        wrong = weakness(raw)
+        wrong = impossibility(raw)
         if wrong is not None:
             raise SettingsError(
                 f"the {kind} key given {wrong}; leave it out and `heedful keys create --kind {kind}` makes "
@@ -172,6 +176,7 @@ class Keys:
             shown=f"{prefix}…{raw[-4:]}",
             label=label,
             created=iso(self._clock.now()),
+            guessable=weakness(raw) is not None,
         )
         self._save((*self._keys, key))
         return key

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
 
 from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor, decode_cursor
@@ -26,25 +25,13 @@ from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 
-T = TypeVar("T")
-Done: TypeAlias = Callable[[T | HeedfulError], None]
 Later = Callable[[float, Callable[[], None]], object]
 
 PATIENCE = 0.2
 """Seconds that a question waits for its `after` before it is answered with `behind`."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """How the engine is. counters: base units, by metric name without the prefix."""
-
-    ready: bool
-    reason: str
-    position: str
-    log_stopped: str | None
-    counters: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -105,7 +92,7 @@ class Engine:
 
     def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
         """Take a Segment call. Raises Invalid or TooLarge at once; otherwise `done` is called once."""
-        self.collecting.call(method, body, source, done)
+        self.collecting.call(method, body, source, done, imported=method == "import")
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer a question; one with an `after` beyond the fold waits a little. Raises Invalid at once."""

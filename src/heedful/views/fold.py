@@ -150,8 +150,9 @@ class Fold:
 
     def key(self) -> str:
         """What a snapshot of this fold is of: settings and versions. Another key means another meaning."""
-        parts = (*self.views, self.catalogue, self.orders)
-        return f"{self._settings} " + " ".join(f"{part.name}={part.version}" for part in parts)
+        versions = [f"{view.name}={view.version}" for view in self.views]
+        versions += [f"{part.name}={part.version}" for part in (self.catalogue, self.orders)]
+        return f"{self._settings} {' '.join(versions)}"
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Every array that `restore` needs, under `view.array` names. They may be the live ones."""
@@ -180,7 +181,8 @@ class Fold:
 
     def _parts(self) -> list[tuple[str, Any]]:
         parts: list[tuple[str, Any]] = [("subjects", self.subjects), ("claims", self.claims)]
-        return parts + [(part.name, part) for part in (*self.views, self.catalogue, self.orders)]
+        parts += [(view.name, view) for view in self.views]
+        return [*parts, (self.catalogue.name, self.catalogue), (self.orders.name, self.orders)]
 
     def _beyond_the_cursor(self, batch: Sequence[Stored]) -> list[Stored]:
         ends: dict[int, int] = {}

@@ -111,7 +111,7 @@ def opened(file: Path) -> io.BufferedReader:
     if file.suffix == ".gz":
         import gzip
 
-        return io.BufferedReader(gzip.open(file))  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.open(file))
     if file.suffix == ".zst":
         import zstandard
 

@@ -29,7 +29,7 @@ from heedful.faces.http.exchange import (
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.problem import Problem, problem_of
-from heedful.records.keys import Key
+from heedful.records.keys import Key, KeyKind
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError
 
@@ -120,6 +120,8 @@ class Collecting:
 
     async def _collect(self, method: str, body: bytes, key: Key) -> CollectAnswer:
         engine = self._engine
+        if method == "import" and key.kind is not KeyKind.SECRET:
+            method = "batch"  # a public key cannot write the past
         self._gate.enter(len(body))
         try:
             collected: CollectAnswer | HeedfulError = await outcome(

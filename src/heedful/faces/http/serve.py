@@ -114,7 +114,14 @@ def check(settings: ServeSettings, keys: Keys) -> None:
     for file in (settings.certificate, settings.private_key):
         if file is not None and not file.is_file():
             raise SettingsError(f"there is no file {file}")
-    if not loopback(settings.host) and not any(not key.revoked for key in keys.list()):
+    live = [key for key in keys.list() if not key.revoked]
+    guessable = [key.id for key in live if key.guessable]
+    if not loopback(settings.host) and guessable:
+        raise SettingsError(
+            f"listening on {settings.host} lets other machines in, and the key {guessable[0]} is easy to guess; "
+            f"run `heedful keys revoke {guessable[0]}`, and make another"
+        )
+    if not loopback(settings.host) and not live:
         raise SettingsError(
             f"listening on {settings.host} lets other machines in, and there is no key yet; run "
             "`heedful keys create` first, or listen on 127.0.0.1"
