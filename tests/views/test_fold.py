@@ -1,4 +1,4 @@
-"""The state is a function of the set of events: order, batching, repeats, partitions and restarts leave no trace."""
+"""The state is a function of the set of events: order, batching, repeats, partitions leave no trace."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import typer
 from heedful.faces.cli import ask, bring_in, check, demo, keys, serve
 from heedful.faces.cli.console import err
 from heedful.faces.cli.opener import Opener
+from heedful.faces.http.logs import configure
 from heedful.vocabulary.errors import HeedfulError, Invalid, SettingsError
 
 
@@ -28,6 +29,7 @@ def build(opener: Opener) -> typer.Typer:
     @app.callback()
     def entry(context: typer.Context) -> None:
         context.obj = opener
+        configure(sys.stderr)
 
     serve.add_to(app)
     demo.add_to(app)
