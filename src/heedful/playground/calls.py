@@ -2,7 +2,7 @@
 version 2.
 
 https://segment.com/docs/connections/spec/ecommerce/v2/ for track calls, /connections/spec/common/ for their
-frame. `Product Hidden` ("not for me") is ours; that specification has no name for it.
+frame. `Hide` ("not for me") is a plain word of ours; that specification has no name for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NAMES = {
     Deed.ADD: "Product Added",
     Deed.REMOVE: "Product Removed",
     Deed.WISH: "Product Added to Wishlist",
-    Deed.HIDE: "Product Hidden",
+    Deed.HIDE: "Hide",
     Deed.CHECKOUT: "Checkout Started",
     Deed.BUY: "Order Completed",
     Deed.REFUND: "Order Refunded",
@@ -175,7 +175,7 @@ def _traits(shopper: Shopper, who: int) -> dict[str, Any]:
     }
 
 
-def run_name(seed: int, items: int, shoppers: int, start: Instant, purpose: str) -> str:
-    """A short name for one run: the same for the same world, start and purpose, and for no other."""
-    text = f"{seed}/{items}/{shoppers}/{start}/{purpose}"
+def run_name(*parts: object) -> str:
+    """A short name for one run: the same for the same parts (world, start, purpose), and for no others."""
+    text = "/".join(str(part) for part in parts)
     return "pg-" + hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

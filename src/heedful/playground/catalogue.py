@@ -32,6 +32,8 @@ DEPARTMENT_SHARE = 0.8
 STYLE_SHARE = 0.6
 """How much of a vector's unit length lies in its department and in its style: 0.8² + 0.6² = 1."""
 COMPANIONS = 3
+SHORTLIST = 400
+"""Companions are chosen from this many items of a department, those of highest quality."""
 
 DEPARTMENT_NUMBER = {department.name: number for number, department in enumerate(DEPARTMENTS)}
 
@@ -237,7 +239,9 @@ def _companions(vectors: Floats, quality: Floats, department: Ints) -> Ints:
 
 
 def _by_style(vectors: Floats, quality: Floats, mine: Ints, others: Ints) -> Ints:
-    """(mine, up to COMPANIONS): `others` that suit each of `mine`, best first."""
+    """(mine, up to COMPANIONS): `others` that suit each of `mine`, best first; of very many, the finest."""
+    if len(others) > SHORTLIST:
+        others = np.sort(others[np.argsort(-quality[others], kind="stable")[:SHORTLIST]])
     best = np.empty((len(mine), min(COMPANIONS, len(others))), dtype=np.int64)
     manner = vectors[others, -STYLES:].T
     for start in range(0, len(mine), 1024):  # in blocks: a large catalogue would not fit at once

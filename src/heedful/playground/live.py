@@ -25,10 +25,10 @@ PATIENCE = 30 * SECOND
 class Live:
     """Sends the calls of visitors as they happen.
 
-    world: whose people come. send: takes one call; what it raises ends `run`. clock: where the present comes from.
-    visitors_per_second: mean of the Poisson process of arrivals, above 0. guests: the share of visitors, 0 to 1,
-    that the shop has never seen: like somebody of the crowd, but anonymous and new each time.
-    Raises ValueError for a figure out of range.
+    world: whose people come. send: takes one call; what it raises ends `run`. clock: where the present comes
+    from. visitors_per_second: mean of the Poisson process of arrivals, above 0. guests: the share of
+    visitors, 0 to 1, that the shop has never seen: like somebody of the crowd, but anonymous and new each
+    time. Raises ValueError for a figure out of range.
     """
 
     def __init__(

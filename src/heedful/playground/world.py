@@ -68,6 +68,7 @@ class World:
         self, seed: int = 7, items: int = 1200, shoppers: int = 400, opened: Instant = OPENED
     ) -> None:
         self.seed = seed
+        self.opened = opened
         self.catalogue = build(seed, items, opened)
         self.crowd = gather(seed, shoppers)
         self.truth = Truth(self.catalogue, self.crowd)
@@ -175,7 +176,7 @@ class World:
 
     def run_name(self, purpose: str, start: Instant) -> str:
         """A short name for one run of this world, which begins its message and order ids."""
-        return run_name(self.seed, len(self.catalogue), len(self.crowd), start, purpose)
+        return run_name(self.seed, len(self.catalogue), len(self.crowd), self.opened, start, purpose)
 
     def _odds(self, shopper_id: str, at: Instant, goal: str | None) -> Odds:
         number = self.crowd.number[shopper_id]
