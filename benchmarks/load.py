@@ -19,11 +19,16 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back. latencies: float64 (n,), seconds. seconds: from first to last answer."""
+    """What came back. latencies: float64 (n,), seconds. seconds: from first to last answer. statuses: answers by status."""
 
     latencies: np.ndarray
     seconds: float
-    failures: int
+    statuses: dict[int, int]
+
+    @property
+    def failures(self) -> int:
+        """Answers that were not 200, and connections that broke (status 0)."""
+        return sum(count for status, count in self.statuses.items() if status != 200)
 
     @property
     def rate(self) -> float:
@@ -82,12 +87,12 @@ async def _drive(
     loop = asyncio.get_running_loop()
     lines = [(await loop.create_connection(_Connection, "127.0.0.1", port))[1] for _ in range(connections)]
     latencies: list[float] = []
-    failures = 0
+    statuses: dict[int, int] = {}
     start = time.perf_counter()
     number = 0
 
     async def work(line: _Connection) -> None:
-        nonlocal failures, number
+        nonlocal number
         while True:
             mine = number
             number += 1
@@ -99,14 +104,16 @@ async def _drive(
                 await asyncio.sleep(wait)
             status = await line.ask(requests[mine])
             latencies.append(time.perf_counter() - due)
-            failures += status != 200
+            statuses[status] = statuses.get(status, 0) + 1
+            if status == 0:
+                return
 
     await asyncio.gather(*(work(line) for line in lines))
     spent = time.perf_counter() - start
     for line in lines:
         assert line.transport is not None
         line.transport.close()
-    return Load(np.array(latencies), spent, failures)
+    return Load(np.array(latencies), spent, statuses)
 
 
 def _child(

@@ -177,6 +177,7 @@ class Fold:
                 )
         except KeyError as error:
             raise Corrupt(f"the snapshot has no array {error}") from error
+        self.catalogue.ensure(len(self.items))
         self.cursor, self.floor = cursor, floor
 
     def _parts(self) -> list[tuple[str, Any]]:
