@@ -14,6 +14,7 @@ import numpy as np
 
 from heedful.views.arena import TOP, Column, give, size_for, take
 from heedful.views.compiled import compiled
+from heedful.views.handles import Handle, int32_at, int64_at, uint32_at
 from heedful.views.postings import (
     ALIVE,
     COUNT_MASK,
@@ -26,11 +27,12 @@ from heedful.views.postings import (
     NEED_SLOTS,
     NEXT_SLOT,
     Index,
+    index_of,
     post,
     repost,
     unpost,
 )
-from heedful.views.timeline import Batch, Timeline
+from heedful.views.timeline import Batch, Timeline, timeline_of
 
 UNKNOWN = np.uint64(2**64 - 1)
 UNKNOWN_LINE = np.uint16(2**16 - 1)
@@ -70,8 +72,18 @@ class Bench(NamedTuple):
 
 
 @compiled
-def absorb(timeline: Timeline, index: Index, bench: Bench, cut: Cut, rows: Batch, done: int) -> int:
+def bench_of(table: Handle) -> Bench:
+    """The arrays behind a bench's handle."""
+    return Bench(
+        int32_at(table, 0), int64_at(table, 1), int64_at(table, 2), int64_at(table, 3), int64_at(table, 4),
+        uint32_at(table, 5), int32_at(table, 6),
+    )  # fmt: skip
+
+
+@compiled
+def absorb(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, done: int) -> int:
     """Count rows in from the `done`-th on; returns how far it came. If not to the end, `meta` says why."""
+    timeline, index, bench = timeline_of(past), index_of(sessions), bench_of(work)
     for n in range(done, len(rows.order)):
         i = rows.order[n]
         kind, item, at = rows.kind[i], rows.item[i], rows.at[i]
@@ -98,8 +110,9 @@ def absorb(timeline: Timeline, index: Index, bench: Bench, cut: Cut, rows: Batch
 
 
 @compiled
-def dissolve(timeline: Timeline, index: Index, bench: Bench, cut: Cut, rows: Batch, done: int) -> int:
+def dissolve(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, done: int) -> int:
     """Cut again around rows that the history no longer holds; returns how far it came."""
+    timeline, index, bench = timeline_of(past), index_of(sessions), bench_of(work)
     for n in range(done, len(rows.order)):
         i = rows.order[len(rows.order) - 1 - n]  # newest first
         if rows.item[i] < 0 or rows.at[i] < cut.floor or cut.deeds[rows.kind[i]] == 0:
@@ -111,8 +124,9 @@ def dissolve(timeline: Timeline, index: Index, bench: Bench, cut: Cut, rows: Bat
 
 
 @compiled
-def raise_floor(timeline: Timeline, index: Index, bench: Bench, cut: Cut, done: int) -> int:
+def raise_floor(past: Handle, sessions: Handle, work: Handle, cut: Cut, done: int) -> int:
     """Cut sessions that began before the floor again, from slot `done` on; returns how far it came."""
+    timeline, index, bench = timeline_of(past), index_of(sessions), bench_of(work)
     slots = index.meta[NEXT_SLOT]
     for slot in range(done, slots):
         if index.block[slot] != 0 and index.first[slot] < cut.floor:

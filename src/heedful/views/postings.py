@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from heedful.views.arena import Column, give, shift_down, shift_up, size_for, take
 from heedful.views.compiled import compiled
+from heedful.views.handles import Handle, int32_at, int64_at, uint16_at, uint32_at, uint64_at
 
 ITEM_BITS = 29
 ITEM_MASK = (1 << ITEM_BITS) - 1
@@ -53,6 +54,17 @@ class Index(NamedTuple):
     posting_book: Column
     keys: Column
     meta: Column
+
+
+@compiled
+def index_of(table: Handle) -> Index:
+    """The arrays behind an index's handle."""
+    return Index(
+        int32_at(table, 0), uint64_at(table, 1), uint16_at(table, 2), int32_at(table, 3), int64_at(table, 4),
+        int64_at(table, 5), int64_at(table, 6), int32_at(table, 7), uint32_at(table, 8), int64_at(table, 9),
+        int32_at(table, 10), int32_at(table, 11), int32_at(table, 12), int64_at(table, 13),
+        uint64_at(table, 14), int64_at(table, 15),
+    )  # fmt: skip
 
 
 @compiled

@@ -19,6 +19,7 @@ from heedful.views.canonical import SEED_A, SEED_B, absorb_a, absorb_b, sealed
 from heedful.views.compiled import compiled
 from heedful.views.cutting import Bench, Cut
 from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.handles import handle
 from heedful.views.history import BEGINNING, History, batch
 from heedful.views.postings import (
     ALIVE,
@@ -96,7 +97,7 @@ class Sessions:
         self._cover()
         columns, done = batch(rows), 0
         while True:
-            done = cutting.absorb(self._history.arrays, self.index, self._bench, self._cut, columns, done)
+            done = cutting.absorb(self._history.handle, self.handle, self._work, self._cut, columns, done)
             if done == len(rows):
                 return
             self._reserve()
@@ -108,7 +109,7 @@ class Sessions:
         self._cover()
         columns, done = batch(rows), 0
         while True:
-            done = cutting.dissolve(self._history.arrays, self.index, self._bench, self._cut, columns, done)
+            done = cutting.dissolve(self._history.handle, self.handle, self._work, self._cut, columns, done)
             if done == len(rows):
                 return
             self._reserve()
@@ -121,7 +122,7 @@ class Sessions:
         self._cover()
         done = 1
         while True:
-            done = cutting.raise_floor(self._history.arrays, self.index, self._bench, self._cut, done)
+            done = cutting.raise_floor(self._history.handle, self.handle, self._work, self._cut, done)
             if done == self._meta[NEXT_SLOT]:
                 return
             self._reserve()
@@ -248,6 +249,7 @@ class Sessions:
         self._bench = Bench(
             old, first, last, start, size, items, mark=np.zeros(len(self._held), dtype=np.int32)
         )
+        self.handle, self._work = handle(self.index), handle(self._bench)
 
     def _deed_table(self) -> NDArray[np.uint8]:
         names = self._kinds.names
