@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from heedful.views.compiled import compiled
+from heedful.views.handles import slide
 from heedful.vocabulary.errors import Corrupt
 
 Column = NDArray[Any]
@@ -77,15 +78,13 @@ def give(book: Column, link: Column, offset: int, count: int) -> None:
 @compiled
 def shift_up(column: Column, start: int, stop: int) -> None:
     """Move column[start:stop] one place up, which leaves `start` free."""
-    for i in range(stop, start, -1):
-        column[i] = column[i - 1]
+    slide(column, start, stop - start, start + 1)
 
 
 @compiled
 def shift_down(column: Column, start: int, stop: int, by: int) -> None:
     """Move column[start:stop] down by `by` and leave zeros behind."""
-    for i in range(start, stop):
-        column[i - by] = column[i]
+    slide(column, start, stop - start, start - by)
     for i in range(max(stop - by, start - by), stop):
         column[i] = 0
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from heedful.views.arena import Column
 from heedful.views.compiled import compiled
-from heedful.views.handles import Handle, handle, int16_at, int32_at, int64_at
+from heedful.views.handles import Handle, handle, int16_at, int32_at, int64_at, prefetch
 from heedful.views.postings import ALIVE, COUNT_MASK, ITEM_MASK, Index, index_of
 from heedful.views.reading import MOST, Desk, Sheet, arrange, offer, sheet_of
 
@@ -60,14 +60,16 @@ class Neighbourhood(NamedTuple):
 class _Room(NamedTuple):
     """What one reading works with beside the sheet.
 
-    similarity, value: int32, at L * SETS + the set of matched positions as bits.
+    similarity, value: int32, at L * SETS + the set of matched positions as bits. decay: int32 by set.
     slots, sets: int32 and int16, the touched sessions and then the neighbours with their matches.
     bucket, bucket_sets: those that tie at the boundary; runs: where each position's run of them starts.
     histogram: int32 by similarity. shares: int64, at rank * LONGEST + position. because: int32 (MOST,).
+    logarithms: LOGARITHMS. blocks: int64, the neighbours' blocks.
     """
 
     similarity: Column
     value: Column
+    decay: Column
     slots: Column
     sets: Column
     bucket: Column
@@ -77,6 +79,7 @@ class _Room(NamedTuple):
     shares: Column
     because: Column
     logarithms: Column
+    blocks: Column
 
 
 class Neighbours:
@@ -107,19 +110,21 @@ class Neighbours:
 def _room(sessions: int) -> _Room:
     similarity = np.zeros((LONGEST + 1, SETS), dtype=np.int32)
     value = np.zeros((LONGEST + 1, SETS), dtype=np.int32)
+    decay = np.zeros(SETS, dtype=np.int32)
     for length in range(1, LONGEST + 1):
         for matched in range(1, 2**length):
             positions = [p for p in range(length) if matched >> p & 1]
             similarity[length, matched] = sum(length - p for p in positions)
             value[length, matched] = similarity[length, matched] * DECAY[positions[0]]
+            decay[matched] = DECAY[positions[0]]
     # One more than can be touched: the kernels write before they know whether an entry is new.
     return _Room(
-        similarity.reshape(-1), value.reshape(-1),
+        similarity.reshape(-1), value.reshape(-1), decay,
         slots=np.zeros(sessions + 1, dtype=np.int32), sets=np.zeros(sessions, dtype=np.int16),
         bucket=np.zeros(sessions, dtype=np.int32), bucket_sets=np.zeros(sessions, dtype=np.int16),
         runs=np.zeros(LONGEST + 1, dtype=np.int64), histogram=np.zeros(_SIMILARITIES, dtype=np.int32),
         shares=np.zeros(MOST * LONGEST, dtype=np.int64), because=np.zeros(MOST, dtype=np.int32),
-        logarithms=LOGARITHMS,
+        logarithms=LOGARITHMS, blocks=np.zeros(sessions + 1, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -127,9 +132,9 @@ def _room(sessions: int) -> _Room:
 def _room_of(table: Handle) -> _Room:
     """The arrays behind a room's handle."""
     return _Room(
-        int32_at(table, 0), int32_at(table, 1), int32_at(table, 2), int16_at(table, 3), int32_at(table, 4),
-        int16_at(table, 5), int64_at(table, 6), int32_at(table, 7), int64_at(table, 8), int32_at(table, 9),
-        int64_at(table, 10),
+        int32_at(table, 0), int32_at(table, 1), int32_at(table, 2), int32_at(table, 3), int16_at(table, 4),
+        int32_at(table, 5), int16_at(table, 6), int64_at(table, 7), int32_at(table, 8), int64_at(table, 9),
+        int32_at(table, 10), int64_at(table, 11), int64_at(table, 12),
     )  # fmt: skip
 
 
@@ -158,6 +163,16 @@ def _read(
     touched = _match(index, sheet, room, current, m)
     near = _choose(index, sheet, room, len(current), touched, k)
     seen = _score(index, sheet, room, len(current), near)
+    size = _best(index, sheet, room, current, seen, how_many, excluded)
+    _explain(index, sheet, room, current, near, size)
+    return size
+
+
+@compiled
+def _best(
+    index: Index, sheet: Sheet, room: _Room, current: Column, seen: int, how_many: int, excluded: int
+) -> int:
+    """Multiply every score by its item's rarity and keep the best; returns how many. Clears the scores."""
     score, held = sheet.score, index.held
     for i in range(min(excluded, len(current))):
         if current[i] < len(score):
@@ -175,7 +190,6 @@ def _read(
         if size < how_many or total >= sheet.points[0]:
             size = offer(sheet, size, how_many, item, total)
     arrange(sheet, size)
-    _explain(index, sheet, room, current, near, size)
     return size
 
 
@@ -282,10 +296,15 @@ def _score(index: Index, sheet: Sheet, room: _Room, length: int, near: int) -> i
     """Add every neighbour's value to its items; returns how many items have a score, at sheet.seen."""
     score, found, entries, block = sheet.score, sheet.seen, index.entries, index.block
     value = room.value[length * SETS : (length + 1) * SETS]
+    slots, sets, blocks = room.slots, room.sets, room.blocks
+    for i in range(near):
+        packed = block[slots[i]]
+        blocks[i] = packed
+        prefetch(entries, packed >> 8)
     seen = 0
     for i in range(near):
-        packed = block[room.slots[i]]
-        add = value[room.sets[i]]
+        packed = blocks[i]
+        add = value[sets[i]]
         start = packed >> 8
         for place in range(start, start + (packed & COUNT_MASK)):
             item = int(entries[place]) & ITEM_MASK
@@ -304,19 +323,18 @@ def _explain(index: Index, sheet: Sheet, room: _Room, current: Column, near: int
     for rank in range(size):
         score[sheet.best[rank]] = rank + 1
         shares[rank * LONGEST : rank * LONGEST + length] = 0
-    value = room.value[length * SETS : (length + 1) * SETS]
-    similarity = room.similarity[length * SETS : (length + 1) * SETS]
     for i in range(near):
-        packed = index.block[room.slots[i]]
+        packed = room.blocks[i]
         matched = int(room.sets[i])
+        decay = room.decay[matched]
         start = packed >> 8
         for place in range(start, start + (packed & COUNT_MASK)):
             rank = score[int(entries[place]) & ITEM_MASK]
             if rank > 0:
-                decay = value[matched] // similarity[matched]
+                base = (rank - 1) * LONGEST
                 for position in range(length):
                     if matched >> position & 1:
-                        shares[(rank - 1) * LONGEST + position] += (length - position) * decay
+                        shares[base + position] += (length - position) * decay
     for rank in range(size):
         score[sheet.best[rank]] = 0
         most = 0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from heedful.views.arena import Column, give, shift_down, shift_up, size_for, take
 from heedful.views.compiled import compiled
-from heedful.views.handles import Handle, int32_at, int64_at, uint16_at, uint32_at, uint64_at
+from heedful.views.handles import Handle, int32_at, int64_at, slide, uint16_at, uint32_at, uint64_at
 
 ITEM_BITS = 29
 ITEM_MASK = (1 << ITEM_BITS) - 1
@@ -110,10 +110,8 @@ def _find(index: Index, start: int, stop: int, slot: int, at: int, key: int) -> 
 def _move(index: Index, start: int, count: int, room: int) -> int:
     """Move the `count` postings at `start` to a block for `room`, leaving zeros; returns where that is."""
     moved = take(index.posting_book, index.postings, room)
-    for i in range(count):
-        index.postings[moved + i] = index.postings[start + i]
-    for i in range(count):
-        index.postings[start + i] = 0
+    slide(index.postings, start, count, moved)
+    index.postings[start : start + count] = 0
     return moved
 
 
@@ -144,8 +142,6 @@ def unpost(index: Index, item: int, slot: int, at: int, key: int) -> None:
     stop = start + count
     place = _find(index, start, stop, slot, at, key)
     shift_down(index.postings, place + 1, stop, 1)
-    if place + 1 == stop:
-        index.postings[place] = 0
     left = count - 1
     if size_for(left) != size_for(count):
         index.offset[item] = _move(index, start, left, left) if left > 0 else 0
@@ -164,8 +160,7 @@ def repost(index: Index, item: int, slot: int, was: int, at: int, key: int) -> N
         to = stop - 1
         if place < to and not older(index, postings[to], at, key):
             to = _place(index, start, stop, at, key) - 1
-        for i in range(place, to):
-            postings[i] = postings[i + 1]
+        slide(postings, place + 1, to - place, place)
         postings[to] = slot
     else:
         to = _place(index, start, stop, at, key)
