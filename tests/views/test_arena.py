@@ -31,7 +31,9 @@ def test_blocks_never_overlap_and_free_ones_are_used_again(steps: list[tuple[boo
             offset, size = held.pop(count % len(held))
             give(arena.book, arena.columns[0], offset, size)
         else:
-            arena.reserve(size_for(count))
+            offsets = np.array([offset for offset, _ in held], dtype=np.int64)
+            arena.reserve(size_for(count), offsets, np.array([size for _, size in held], dtype=np.int64))
+            held = [(int(offset), size) for offset, (_, size) in zip(offsets, held, strict=True)]
             held.append((take(arena.book, arena.columns[0], count), count))
         places = [place for offset, size in held for place in range(offset, offset + size_for(size))]
         assert len(places) == len(set(places))
@@ -45,6 +47,7 @@ def test_blocks_never_overlap_and_free_ones_are_used_again(steps: list[tuple[boo
     assert arena.used == before
 
 
+@configured(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 99), min_size=1, max_size=20), st.data())
 def test_shifts_move_rows_and_leave_zeros(values: list[int], data: st.DataObject) -> None:
     n = len(values)
@@ -56,3 +59,24 @@ def test_shifts_move_rows_and_leave_zeros(values: list[int], data: st.DataObject
     column = np.array(values, dtype=np.uint64)
     shift_down(column, start, n, by)
     assert column.tolist() == values[: start - by] + values[start:] + [0] * by
+
+
+def test_growing_lays_blocks_side_by_side_when_much_lies_free() -> None:
+    arena = Arena(np.int32, np.uint16)
+    offset, held = np.zeros(50, dtype=np.int32), np.zeros(50, dtype=np.int32)
+    for count in range(1, 400):  # everyone grows in step, which leaves every smaller block behind
+        for owner in range(50):
+            arena.reserve(size_for(count), offset, held)
+            place = take(arena.book, arena.columns[0], count)
+            old, before = int(offset[owner]), int(held[owner])
+            for column in arena.columns:
+                column[place : place + before] = column[old : old + before]
+                column[old : old + before] = 0
+                column[place + before] = 1_000 + owner
+            if before:
+                give(arena.book, arena.columns[0], old, before)
+            offset[owner], held[owner] = place, count
+    for owner in range(50):
+        for column in arena.columns:
+            assert (column[offset[owner] : offset[owner] + held[owner]] == 1_000 + owner).all()
+    assert arena.used < 50 * 400 * 2

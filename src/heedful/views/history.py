@@ -199,7 +199,7 @@ class History:
             self._bind()
 
     def _reserve(self, subject: int) -> None:
-        self._arena.reserve(2 * self.count(subject) + 1_024)
+        self._arena.reserve(2 * self.count(subject) + 1_024, self._offset, self._held)
         self._bind()
 
     def _bind(self) -> None:

@@ -220,8 +220,11 @@ class Sessions:
     def _reserve(self) -> None:
         """Make the room that a kernel said it needs."""
         slots, entries, postings, bench = (int(n) for n in self._meta[NEED_SLOTS : NEED_SCRATCH + 1])
-        self._entries.reserve(entries)
-        self._postings.reserve(postings)
+        blocks = self._slots["block"]
+        places, sizes = blocks >> 8, blocks & COUNT_MASK
+        self._entries.reserve(entries, places, sizes)
+        blocks[:] = (places << 8) | sizes
+        self._postings.reserve(postings, self._offset, self._held)
         room = len(self._slots["last"])
         if self._meta[NEXT_SLOT] + slots > room:
             room = max(int(self._meta[NEXT_SLOT]) + slots, room * 3 // 2)
