@@ -17,7 +17,6 @@ from heedful.views import cutting
 from heedful.views.arena import Arena, Column, grown
 from heedful.views.canonical import SEED_A, SEED_B, absorb_a, absorb_b, sealed
 from heedful.views.compiled import compiled
-from heedful.views.cutting import Bench, Cut
 from heedful.views.dictionary import Items, Kinds, Subjects
 from heedful.views.handles import handle
 from heedful.views.history import BEGINNING, History, batch
@@ -31,6 +30,7 @@ from heedful.views.postings import (
     NEXT_SLOT,
     Index,
 )
+from heedful.views.reconcile import UNKNOWN, UNKNOWN_LINE, Bench, Cut
 from heedful.views.rows import Rows
 from heedful.views.view import Arrays, zeros
 from heedful.vocabulary.errors import Corrupt
@@ -192,8 +192,8 @@ class Sessions:
     def _forget_ties(self) -> None:
         """Not knowing the newest row of a session only sends rows of the same time by the long way."""
         size = len(self._head)
-        self._tie_fingerprint: Column = np.full(size, cutting.UNKNOWN, dtype=np.uint64)
-        self._tie_line: Column = np.full(size, cutting.UNKNOWN_LINE, dtype=np.uint16)
+        self._tie_fingerprint: Column = np.full(size, UNKNOWN, dtype=np.uint64)
+        self._tie_line: Column = np.full(size, UNKNOWN_LINE, dtype=np.uint16)
 
     def _cover(self) -> None:
         """See to it that every subject, item and kind known by now has its place."""
