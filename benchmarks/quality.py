@@ -2,7 +2,8 @@
 
 Protocol: trained on train, evaluated on test; after every click but a session's last the next 20 items are
 asked for, from the distinct items of the last 4 clicks, m = 1502, k = 288; the current item is no candidate;
-the target is the immediate next item. Published: MRR@20 0.3401 over 931 predictions. Run as `python -m benchmarks.quality`.
+the target is the immediate next item. Published: MRR@20 0.3401 over 931 predictions.
+Run as `python -m benchmarks.quality`.
 """
 
 from __future__ import annotations

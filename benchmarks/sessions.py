@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,8 @@ def zipf(chance: np.random.Generator, items: int, n: int) -> NDArray[np.int32]:
     """n items with probability proportional to rank^-0.9, ranks shuffled over the codes."""
     weights = np.cumsum(np.arange(1, items + 1) ** -0.9)
     ranks = np.searchsorted(weights, chance.random(n) * weights[-1])
-    return chance.permutation(items).astype(np.int32)[ranks]
+    drawn: NDArray[np.int32] = chance.permutation(items).astype(np.int32)[ranks]
+    return drawn
 
 
 def shop(sessions: int = 1_000_000, items: int = 200_000, people: int = 250_000) -> Shop:
@@ -174,7 +176,7 @@ def churn(place: Shop, late: NDArray[np.int64], table: Table) -> int:
     own = np.flatnonzero(np.isin(place.rows.subject, gone))
     own = own[np.argsort(place.rows.subject[own], kind="stable")]
     starts = np.searchsorted(place.rows.subject[own], np.append(gone, 2**31 - 1))
-    people = [part(place.rows, own[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True) if b > a]
+    people = [part(place.rows, own[a:b]) for a, b in pairwise(starts) if b > a]
     taken = one_by_one(place, people, retract=True)
     table.append(("forget a person p50", float(np.median(taken)), "us", ""))
     table.append(("forget a person p99", float(np.quantile(taken, 0.99)), "us", ""))

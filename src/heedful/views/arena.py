@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from heedful.views.compiled import compiled
+from heedful.views.handles import slide
 from heedful.vocabulary.errors import Corrupt
 
 Column = NDArray[Any]
@@ -77,17 +78,43 @@ def give(book: Column, link: Column, offset: int, count: int) -> None:
 @compiled
 def shift_up(column: Column, start: int, stop: int) -> None:
     """Move column[start:stop] one place up, which leaves `start` free."""
-    for i in range(stop, start, -1):
-        column[i] = column[i - 1]
+    slide(column, start, stop - start, start + 1)
 
 
 @compiled
 def shift_down(column: Column, start: int, stop: int, by: int) -> None:
     """Move column[start:stop] down by `by` and leave zeros behind."""
-    for i in range(start, stop):
-        column[i - by] = column[i]
+    slide(column, start, stop - start, start - by)
     for i in range(max(stop - by, start - by), stop):
         column[i] = 0
+
+
+@compiled
+def _live(held: Column) -> int:
+    """Entries set aside for blocks in use."""
+    total = 0
+    for count in held:
+        total += size_for(int(count))
+    return total
+
+
+@compiled
+def _lay(held: Column, places: Column) -> int:
+    """Places for all blocks side by side, 0 for empty ones; returns the first free place."""
+    top = 1
+    for owner in range(len(held)):
+        if held[owner] > 0:
+            places[owner] = top
+            top += size_for(int(held[owner]))
+    return top
+
+
+@compiled
+def _carry(column: Column, wider: Column, offset: Column, places: Column, held: Column) -> None:
+    """Copy every block from its offset in `column` to its place in `wider`."""
+    for owner in range(len(held)):
+        for i in range(held[owner]):
+            wider[places[owner] + i] = column[offset[owner] + i]
 
 
 class Arena:
@@ -108,16 +135,34 @@ class Arena:
         """Bytes of the entries ever given out."""
         return self.used * sum(column.itemsize for column in self.columns)
 
-    def reserve(self, more: int) -> None:
-        """See to it that `more` entries can be taken. Raises MemoryError beyond `LIMIT` entries."""
-        need = self.used + more
+    def reserve(self, more: int, offset: Column, held: Column) -> None:
+        """See to it that `more` entries can be taken. Raises MemoryError beyond `LIMIT` entries.
+
+        offset, held: integers per owner, where its block is and how many entries it holds. Growing copies
+        everything anyway: where more than a fifth lies free, the blocks are laid side by side on the way,
+        and `offset` is rewritten.
+        """
         room = len(self.columns[0])
-        if need <= room:
+        if self.used + more <= room:
             return
+        live = int(_live(held))
+        packing = self.used > live + live // 4 + 1_024
+        need = (live + 1 if packing else self.used) + more
         if need > LIMIT:
             raise MemoryError(f"an arena holds at most {LIMIT} entries; {need} are needed")
-        room = min(LIMIT, max(need, room + room // 2))
-        self.columns = [grown(column, room) for column in self.columns]
+        if not packing:
+            room = min(LIMIT, max(need, room + room // 2))
+            self.columns = [grown(column, room) for column in self.columns]
+            return
+        room = min(LIMIT, need + need // 4)
+        places = np.zeros(len(held), dtype=np.int64)
+        self.book[:] = 0
+        self.book[TOP] = _lay(held, places)
+        columns = [np.zeros(room, dtype=column.dtype) for column in self.columns]
+        for column, wider in zip(self.columns, columns, strict=True):
+            _carry(column, wider, offset, places, held)
+        self.columns = columns
+        offset[:] = places
 
     def state(self) -> list[Column]:
         """The columns as far as they are used, live."""

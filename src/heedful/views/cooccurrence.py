@@ -6,8 +6,9 @@ import numpy as np
 
 from heedful.views.arena import Column
 from heedful.views.compiled import compiled
-from heedful.views.postings import COUNT_MASK, ITEM_BITS, ITEM_MASK, Index
-from heedful.views.reading import MOST, Desk, Ranked, Sheet, ranked
+from heedful.views.handles import Handle
+from heedful.views.postings import COUNT_MASK, ITEM_BITS, ITEM_MASK, Index, index_of
+from heedful.views.reading import MOST, Desk, Ranked, sheet_of
 from heedful.views.rules import best_of
 from heedful.views.sessions import BOUGHT
 
@@ -32,11 +33,12 @@ class Cooccurrence:
         """
         index, sheet = self._desk.open()
         asked = np.array([item], dtype=np.int32)
-        return ranked(sheet, _read(index, sheet, asked, min(how_many, MOST), deed, own, m))
+        return self._desk.answer(_read(index, sheet, asked, min(how_many, MOST), deed, own, m))
 
 
 @compiled
-def _read(index: Index, sheet: Sheet, asked: Column, how_many: int, deed: int, own: int, m: int) -> int:
+def _read(past: Handle, table: Handle, asked: Column, how_many: int, deed: int, own: int, m: int) -> int:
+    index, sheet = index_of(past), sheet_of(table)
     score, entries, item = sheet.score, index.entries, asked[0]
     seen = 0
     if 0 <= item < len(index.held):

@@ -15,6 +15,7 @@ from heedful.views import timeline
 from heedful.views.arena import Arena, grown
 from heedful.views.canonical import sealed, word_of
 from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.handles import handle
 from heedful.views.rows import Rows
 from heedful.views.timeline import Batch, Timeline
 from heedful.views.view import Arrays, zeros
@@ -53,7 +54,7 @@ class History:
         self._arena = Arena(np.int32, np.int64, np.uint64, np.uint16, np.uint16, np.uint8)
         self._large: dict[tuple[int, int, int], tuple[int, int]] = {}
         self._floor = BEGINNING
-        self.arrays = self._bind()
+        self._bind()
 
     @property
     def nbytes(self) -> int:
@@ -67,7 +68,7 @@ class History:
         self._cover(int(rows.subject.max()) + 1)
         columns = batch(rows)
         done = 0
-        while (done := timeline.apply(self.arrays, self._floor, columns, done)) < len(rows):
+        while (done := timeline.apply(self.handle, self._floor, columns, done)) < len(rows):
             self._reserve(int(rows.subject[columns.order[done]]))
         for i in np.flatnonzero(rows.quantity > 255):
             if rows.at[i] >= self._floor:
@@ -79,7 +80,7 @@ class History:
             return
         self._cover(int(rows.subject.max()) + 1)
         columns, done = batch(rows), 0
-        while (done := timeline.retract(self.arrays, columns, done)) < len(rows):
+        while (done := timeline.retract(self.handle, columns, done)) < len(rows):
             self._reserve(int(rows.subject[columns.order[len(rows) - 1 - done]]))
         if self._large:
             for i in range(len(rows)):
@@ -91,7 +92,7 @@ class History:
             return
         self._floor = floor
         done = 0
-        while (done := timeline.advance(self.arrays, floor, done)) < len(self._held):
+        while (done := timeline.advance(self.handle, floor, done)) < len(self._held):
             self._reserve(done)
         self._large = {row: said for row, said in self._large.items() if said[0] >= floor}
 
@@ -135,7 +136,7 @@ class History:
         lanes = zeros()
         kinds = np.array([word_of(name) for name in [*self._kinds.names, "…"]], dtype=np.uint64)
         timeline.digest(
-            self.arrays,
+            self.handle,
             self._subjects.keys,
             self._subjects.rests,
             self._items.keys,
@@ -177,7 +178,7 @@ class History:
             raise Corrupt(f"history: {error!r}") from error
         self._offset = grown(offset.astype(np.int32), len(offset) + 1_024)
         self._held = grown(count.astype(np.int32), len(offset) + 1_024)
-        self.arrays = self._bind()
+        self._bind()
 
     def _quantities(self) -> NDArray[Any]:
         """Quantities that stand aside, by the place of their row: a sorted table of (place, quantity)."""
@@ -195,14 +196,15 @@ class History:
         if subjects > len(self._held):
             size = max(subjects, len(self._held) * 3 // 2)
             self._offset, self._held = grown(self._offset, size), grown(self._held, size)
-            self.arrays = self._bind()
+            self._bind()
 
     def _reserve(self, subject: int) -> None:
-        self._arena.reserve(2 * self.count(subject) + 1_024)
-        self.arrays = self._bind()
+        self._arena.reserve(2 * self.count(subject) + 1_024, self._offset, self._held)
+        self._bind()
 
-    def _bind(self) -> Timeline:
-        return Timeline._make((self._offset, self._held, *self._arena.columns, self._arena.book))
+    def _bind(self) -> None:
+        self.arrays = Timeline._make((self._offset, self._held, *self._arena.columns, self._arena.book))
+        self.handle = handle(self.arrays)
 
 
 def batch(rows: Rows) -> Batch:

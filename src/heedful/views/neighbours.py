@@ -25,20 +25,23 @@ from numpy.typing import NDArray
 
 from heedful.views.arena import Column
 from heedful.views.compiled import compiled
-from heedful.views.postings import ALIVE, COUNT_MASK, ITEM_MASK, Index
-from heedful.views.reading import MOST, Desk, Sheet, arrange, offer
+from heedful.views.handles import Handle, handle, int16_at, int32_at, int64_at, prefetch
+from heedful.views.postings import ALIVE, COUNT_MASK, ITEM_MASK, Index, index_of
+from heedful.views.reading import MOST, Desk, Sheet, arrange, offer, sheet_of
 
 LONGEST = 9
 """How many current items count: at the position after it the decay would be 0."""
 
+SETS = 1 << LONGEST
 DECAY = tuple(range(9, 0, -1))
 _SIMILARITIES = LONGEST * (LONGEST + 1) // 2 + 1
 
 LOG_BITS = 16
 """Fractional bits of the fixed-point logarithm."""
-_LOG_STEPS = 10
+_EXACT = 2_048
 LOGARITHMS = np.array(
-    [round(math.log2(1 + i / 2**_LOG_STEPS) * 2**LOG_BITS) for i in range(2**_LOG_STEPS)], dtype=np.int32
+    [0] + [round(math.log2(n) * 2**LOG_BITS) for n in range(1, _EXACT)],
+    dtype=np.int64,
 )
 
 
@@ -57,14 +60,16 @@ class Neighbourhood(NamedTuple):
 class _Room(NamedTuple):
     """What one reading works with beside the sheet.
 
-    similarity, value: int32 (LONGEST + 1, 2^LONGEST), by L and the set of matched positions as bits.
+    similarity, value: int32, at L * SETS + the set of matched positions as bits. decay: int32 by set.
     slots, sets: int32 and int16, the touched sessions and then the neighbours with their matches.
     bucket, bucket_sets: those that tie at the boundary; runs: where each position's run of them starts.
-    histogram: int32 by similarity. shares: int64 (MOST, LONGEST). because: int32 (MOST,).
+    histogram: int32 by similarity. shares: int64, at rank * LONGEST + position. because: int32 (MOST,).
+    logarithms: LOGARITHMS. blocks: int64, the neighbours' blocks.
     """
 
     similarity: Column
     value: Column
+    decay: Column
     slots: Column
     sets: Column
     bucket: Column
@@ -74,6 +79,7 @@ class _Room(NamedTuple):
     shares: Column
     because: Column
     logarithms: Column
+    blocks: Column
 
 
 class Neighbours:
@@ -82,6 +88,7 @@ class Neighbours:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._room = _room(LONGEST * 1_000)
+        self._handle = handle(self._room)
 
     def read(
         self, current: NDArray[np.int32], how_many: int, *, m: int = 500, k: int = 100, excluded: int = 1
@@ -94,72 +101,95 @@ class Neighbours:
         current = current[:LONGEST]
         if len(current) * m >= len(self._room.slots):
             self._room = _room(LONGEST * m)
-        room = self._room
+            self._handle = handle(self._room)
         index, sheet = self._desk.open()
-        n = _read(index, sheet, room, current, min(how_many, MOST), m, k, excluded)
-        return Neighbourhood(sheet.best[:n].copy(), sheet.points[:n].copy(), room.because[:n].copy())
+        n = _read(index, sheet, self._handle, current, min(how_many, MOST), m, k, excluded)
+        return Neighbourhood(*self._desk.answer(n), self._room.because[:n].copy())
 
 
 def _room(sessions: int) -> _Room:
-    similarity = np.zeros((LONGEST + 1, 2**LONGEST), dtype=np.int32)
-    value = np.zeros((LONGEST + 1, 2**LONGEST), dtype=np.int32)
+    similarity = np.zeros((LONGEST + 1, SETS), dtype=np.int32)
+    value = np.zeros((LONGEST + 1, SETS), dtype=np.int32)
+    decay = np.zeros(SETS, dtype=np.int32)
     for length in range(1, LONGEST + 1):
         for matched in range(1, 2**length):
             positions = [p for p in range(length) if matched >> p & 1]
             similarity[length, matched] = sum(length - p for p in positions)
             value[length, matched] = similarity[length, matched] * DECAY[positions[0]]
+            decay[matched] = DECAY[positions[0]]
     # One more than can be touched: the kernels write before they know whether an entry is new.
     return _Room(
-        similarity, value,
+        similarity.reshape(-1), value.reshape(-1), decay,
         slots=np.zeros(sessions + 1, dtype=np.int32), sets=np.zeros(sessions, dtype=np.int16),
         bucket=np.zeros(sessions, dtype=np.int32), bucket_sets=np.zeros(sessions, dtype=np.int16),
         runs=np.zeros(LONGEST + 1, dtype=np.int64), histogram=np.zeros(_SIMILARITIES, dtype=np.int32),
-        shares=np.zeros((MOST, LONGEST), dtype=np.int64), because=np.zeros(MOST, dtype=np.int32),
-        logarithms=LOGARITHMS,
+        shares=np.zeros(MOST * LONGEST, dtype=np.int64), because=np.zeros(MOST, dtype=np.int32),
+        logarithms=LOGARITHMS, blocks=np.zeros(sessions + 1, dtype=np.int64),
+    )  # fmt: skip
+
+
+@compiled
+def _room_of(table: Handle) -> _Room:
+    """The arrays behind a room's handle."""
+    return _Room(
+        int32_at(table, 0), int32_at(table, 1), int32_at(table, 2), int32_at(table, 3), int16_at(table, 4),
+        int32_at(table, 5), int16_at(table, 6), int64_at(table, 7), int32_at(table, 8), int64_at(table, 9),
+        int32_at(table, 10), int64_at(table, 11), int64_at(table, 12),
     )  # fmt: skip
 
 
 @compiled
 def logarithm(table: Column, n: int) -> int:
-    """log2(n) in units of 2^-16, from integers alone; 10 bits of n count. n is at least 1."""
-    octave, rest = 0, n
-    while rest > 1:
-        rest >>= 1
-        octave += 1
-    fraction = n >> (octave - 10) if octave > 10 else n << (10 - octave)
-    return (octave << 16) + int(table[fraction & 1023])
+    """log2(n) in units of 2^-16, from integers alone: the 11 highest bits of n, at least 1, count."""
+    octaves = 0
+    while n >= _EXACT:
+        n >>= 1
+        octaves += 1
+    return (octaves << LOG_BITS) + int(table[n])
 
 
 @compiled
 def _read(
-    index: Index,
-    sheet: Sheet,
-    room: _Room,
+    past: Handle,
+    table: Handle,
+    work: Handle,
     current: Column,
     how_many: int,
     m: int,
     k: int,
     excluded: int,
 ) -> int:
+    index, sheet, room = index_of(past), sheet_of(table), _room_of(work)
     touched = _match(index, sheet, room, current, m)
     near = _choose(index, sheet, room, len(current), touched, k)
     seen = _score(index, sheet, room, len(current), near)
+    size = _best(index, sheet, room, current, seen, how_many, excluded)
+    _explain(index, sheet, room, current, near, size)
+    return size
+
+
+@compiled
+def _best(
+    index: Index, sheet: Sheet, room: _Room, current: Column, seen: int, how_many: int, excluded: int
+) -> int:
+    """Multiply every score by its item's rarity and keep the best; returns how many. Clears the scores."""
     score, held = sheet.score, index.held
     for i in range(min(excluded, len(current))):
         if current[i] < len(score):
             score[current[i]] = 0
     sessions = logarithm(room.logarithms, max(1, index.meta[ALIVE]))
+    most = max(1, sessions)  # no item is rarer than one session
     size = 0
     for i in range(seen):
         item = sheet.seen[i]
         raw = score[item]
         score[item] = 0
-        if raw > 0:
-            total = raw * max(1, sessions - logarithm(room.logarithms, int(held[item])))
-            if size < how_many or total >= sheet.points[0]:
-                size = offer(sheet, size, how_many, item, total)
+        if raw <= 0 or (size == how_many and raw * most < sheet.points[0]):
+            continue
+        total = raw * max(1, sessions - logarithm(room.logarithms, int(held[item])))
+        if size < how_many or total >= sheet.points[0]:
+            size = offer(sheet, size, how_many, item, total)
     arrange(sheet, size)
-    _explain(index, sheet, room, current, near, size)
     return size
 
 
@@ -193,7 +223,7 @@ def _match(index: Index, sheet: Sheet, room: _Room, current: Column, m: int) -> 
 def _choose(index: Index, sheet: Sheet, room: _Room, length: int, touched: int, k: int) -> int:
     """Leave the k nearest and their matches at room.slots and room.sets; returns how many. Clears marks."""
     mark, slots, sets, histogram = sheet.mark, room.slots, room.sets, room.histogram
-    similarity = room.similarity[length]
+    similarity = room.similarity[length * SETS : (length + 1) * SETS]
     histogram[:] = 0
     for i in range(touched):
         histogram[similarity[mark[slots[i]]]] += 1
@@ -265,11 +295,16 @@ def _newest(index: Index, room: _Room, length: int, near: int, wanted: int) -> i
 def _score(index: Index, sheet: Sheet, room: _Room, length: int, near: int) -> int:
     """Add every neighbour's value to its items; returns how many items have a score, at sheet.seen."""
     score, found, entries, block = sheet.score, sheet.seen, index.entries, index.block
-    value = room.value[length]
+    value = room.value[length * SETS : (length + 1) * SETS]
+    slots, sets, blocks = room.slots, room.sets, room.blocks
+    for i in range(near):
+        packed = block[slots[i]]
+        blocks[i] = packed
+        prefetch(entries, packed >> 8)
     seen = 0
     for i in range(near):
-        packed = block[room.slots[i]]
-        add = value[room.sets[i]]
+        packed = blocks[i]
+        add = value[sets[i]]
         start = packed >> 8
         for place in range(start, start + (packed & COUNT_MASK)):
             item = int(entries[place]) & ITEM_MASK
@@ -287,23 +322,23 @@ def _explain(index: Index, sheet: Sheet, room: _Room, current: Column, near: int
     length = len(current)
     for rank in range(size):
         score[sheet.best[rank]] = rank + 1
-        shares[rank, :length] = 0
-    value, similarity = room.value[length], room.similarity[length]
+        shares[rank * LONGEST : rank * LONGEST + length] = 0
     for i in range(near):
-        packed = index.block[room.slots[i]]
+        packed = room.blocks[i]
         matched = int(room.sets[i])
+        decay = room.decay[matched]
         start = packed >> 8
         for place in range(start, start + (packed & COUNT_MASK)):
             rank = score[int(entries[place]) & ITEM_MASK]
             if rank > 0:
-                decay = value[matched] // similarity[matched]
+                base = (rank - 1) * LONGEST
                 for position in range(length):
                     if matched >> position & 1:
-                        shares[rank - 1, position] += (length - position) * decay
+                        shares[base + position] += (length - position) * decay
     for rank in range(size):
         score[sheet.best[rank]] = 0
         most = 0
         for position in range(1, length):
-            if shares[rank, position] > shares[rank, most]:
+            if shares[rank * LONGEST + position] > shares[rank * LONGEST + most]:
                 most = position
         room.because[rank] = current[most]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from heedful.views.arena import Column, give, shift_down, shift_up, size_for, take
 from heedful.views.compiled import compiled
+from heedful.views.handles import Handle, int32_at, int64_at, slide, uint16_at, uint32_at, uint64_at
 
 ITEM_BITS = 29
 ITEM_MASK = (1 << ITEM_BITS) - 1
@@ -56,6 +57,17 @@ class Index(NamedTuple):
 
 
 @compiled
+def index_of(table: Handle) -> Index:
+    """The arrays behind an index's handle."""
+    return Index(
+        int32_at(table, 0), uint64_at(table, 1), uint16_at(table, 2), int32_at(table, 3), int64_at(table, 4),
+        int64_at(table, 5), int64_at(table, 6), int32_at(table, 7), uint32_at(table, 8), int64_at(table, 9),
+        int32_at(table, 10), int32_at(table, 11), int32_at(table, 12), int64_at(table, 13),
+        uint64_at(table, 14), int64_at(table, 15),
+    )  # fmt: skip
+
+
+@compiled
 def older(index: Index, slot: int, at: int, key: int) -> bool:
     """Whether session `slot` stands before (at, key)."""
     last = index.last[slot]
@@ -98,10 +110,8 @@ def _find(index: Index, start: int, stop: int, slot: int, at: int, key: int) -> 
 def _move(index: Index, start: int, count: int, room: int) -> int:
     """Move the `count` postings at `start` to a block for `room`, leaving zeros; returns where that is."""
     moved = take(index.posting_book, index.postings, room)
-    for i in range(count):
-        index.postings[moved + i] = index.postings[start + i]
-    for i in range(count):
-        index.postings[start + i] = 0
+    slide(index.postings, start, count, moved)
+    index.postings[start : start + count] = 0
     return moved
 
 
@@ -132,8 +142,6 @@ def unpost(index: Index, item: int, slot: int, at: int, key: int) -> None:
     stop = start + count
     place = _find(index, start, stop, slot, at, key)
     shift_down(index.postings, place + 1, stop, 1)
-    if place + 1 == stop:
-        index.postings[place] = 0
     left = count - 1
     if size_for(left) != size_for(count):
         index.offset[item] = _move(index, start, left, left) if left > 0 else 0
@@ -152,8 +160,7 @@ def repost(index: Index, item: int, slot: int, was: int, at: int, key: int) -> N
         to = stop - 1
         if place < to and not older(index, postings[to], at, key):
             to = _place(index, start, stop, at, key) - 1
-        for i in range(place, to):
-            postings[i] = postings[i + 1]
+        slide(postings, place + 1, to - place, place)
         postings[to] = slot
     else:
         to = _place(index, start, stop, at, key)

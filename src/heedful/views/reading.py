@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heedful.views.arena import Column
 from heedful.views.compiled import compiled
 from heedful.views.dictionary import Items
+from heedful.views.handles import Handle, handle, int16_at, int32_at, int64_at, uint64_at
 from heedful.views.postings import Index
 from heedful.views.sessions import Sessions
 
@@ -54,9 +55,10 @@ class Desk:
         self.sessions, self._items = sessions, items
         self._index: Index | None = None
         self._sheet: Sheet
+        self._handle: Handle
 
-    def open(self) -> tuple[Index, Sheet]:
-        """The index as it is now and a sheet that fits it."""
+    def open(self) -> tuple[Handle, Handle]:
+        """The handles of the index as it is now and of a sheet that fits it."""
         index = self.sessions.index
         if index is not self._index or self._sheet.keys is not self._items.keys:
             self._index = index
@@ -68,21 +70,29 @@ class Desk:
                 points=np.zeros(MOST, dtype=np.int64),
                 keys=self._items.keys,
             )
-        return index, self._sheet
+            self._handle = handle(self._sheet)
+        return self.sessions.handle, self._handle
 
-
-def ranked(sheet: Sheet, count: int) -> Ranked:
-    """The first `count` of the sheet's answer."""
-    return Ranked(sheet.best[:count].copy(), sheet.points[:count].copy())
+    def answer(self, count: int) -> Ranked:
+        """The first `count` of the sheet's answer."""
+        return Ranked(self._sheet.best[:count].copy(), self._sheet.points[:count].copy())
 
 
 @compiled
-def worse(sheet: Sheet, item: int, score: int, place: int) -> bool:
-    """Whether (item, score) ranks below what stands at `place` of the answer."""
-    points = sheet.points[place]
-    if score != points:
-        return bool(score < points)
-    return bool(sheet.keys[item] > sheet.keys[sheet.best[place]])
+def sheet_of(table: Handle) -> Sheet:
+    """The arrays behind a sheet's handle."""
+    return Sheet(
+        int32_at(table, 0), int16_at(table, 1), int32_at(table, 2), int32_at(table, 3), int64_at(table, 4),
+        uint64_at(table, 5),
+    )  # fmt: skip
+
+
+@compiled
+def _worse(best: Column, points: Column, keys: Column, item: int, score: int, place: int) -> bool:
+    """Whether (item, score) ranks below what stands at `place`."""
+    if score != points[place]:
+        return bool(score < points[place])
+    return bool(keys[item] > keys[best[place]])
 
 
 @compiled
@@ -91,29 +101,28 @@ def offer(sheet: Sheet, size: int, limit: int, item: int, score: int) -> int:
 
     Until `arrange` the answer is a heap with the worst on top.
     """
-    best, points = sheet.best, sheet.points
-    if size < limit:
-        place = size
-        while place > 0 and worse(sheet, item, score, (place - 1) >> 1):
-            above = (place - 1) >> 1
-            best[place], points[place] = best[above], points[above]
-            place = above
-        best[place], points[place] = item, score
-        return size + 1
-    if not worse(sheet, item, score, 0):
-        _sink(sheet, size, item, score)
-    return size
+    best, points, keys = sheet.best, sheet.points, sheet.keys
+    if size == limit:
+        if not _worse(best, points, keys, item, score, 0):
+            _sink(best, points, keys, size, item, score)
+        return size
+    place = size
+    while place > 0 and _worse(best, points, keys, item, score, (place - 1) >> 1):
+        above = (place - 1) >> 1
+        best[place], points[place] = best[above], points[above]
+        place = above
+    best[place], points[place] = item, score
+    return size + 1
 
 
 @compiled
-def _sink(sheet: Sheet, size: int, item: int, score: int) -> None:
+def _sink(best: Column, points: Column, keys: Column, size: int, item: int, score: int) -> None:
     """Replace the worst on top by (item, score)."""
-    best, points = sheet.best, sheet.points
     place, below = 0, 1
     while below < size:
-        if below + 1 < size and worse(sheet, best[below + 1], points[below + 1], below):
+        if below + 1 < size and _worse(best, points, keys, best[below + 1], points[below + 1], below):
             below += 1
-        if worse(sheet, item, score, below):
+        if _worse(best, points, keys, item, score, below):
             break
         best[place], points[place] = best[below], points[below]
         place, below = below, 2 * below + 1
@@ -123,8 +132,8 @@ def _sink(sheet: Sheet, size: int, item: int, score: int) -> None:
 @compiled
 def arrange(sheet: Sheet, size: int) -> None:
     """Sort the answer, best first."""
-    best, points = sheet.best, sheet.points
+    best, points, keys = sheet.best, sheet.points, sheet.keys
     for end in range(size - 1, 0, -1):
         item, score = best[end], points[end]
         best[end], points[end] = best[0], points[0]
-        _sink(sheet, end, item, score)
+        _sink(best, points, keys, end, item, score)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from heedful.views.arena import Column
 from heedful.views.compiled import compiled
-from heedful.views.postings import COUNT_MASK, ITEM_MASK, Index
-from heedful.views.reading import MOST, Desk, Ranked, Sheet, arrange, offer, ranked
+from heedful.views.handles import Handle
+from heedful.views.postings import COUNT_MASK, ITEM_MASK, Index, index_of
+from heedful.views.reading import MOST, Desk, Ranked, Sheet, arrange, offer, sheet_of
 
 UNIT = 2_520
 FARTHEST = 10
@@ -33,11 +34,12 @@ class Rules:
         beyond 2^31 would overflow: m times sum of weights must stay below 850,000.
         """
         index, sheet = self._desk.open()
-        return ranked(sheet, _read(index, sheet, current, min(how_many, MOST), m, excluded))
+        return self._desk.answer(_read(index, sheet, current, min(how_many, MOST), m, excluded))
 
 
 @compiled
-def _read(index: Index, sheet: Sheet, current: Column, how_many: int, m: int, excluded: int) -> int:
+def _read(past: Handle, table: Handle, current: Column, how_many: int, m: int, excluded: int) -> int:
+    index, sheet = index_of(past), sheet_of(table)
     seen = 0
     for position in range(len(current)):
         if 0 <= current[position] < len(index.held):

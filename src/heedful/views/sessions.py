@@ -17,8 +17,8 @@ from heedful.views import cutting
 from heedful.views.arena import Arena, Column, grown
 from heedful.views.canonical import SEED_A, SEED_B, absorb_a, absorb_b, sealed
 from heedful.views.compiled import compiled
-from heedful.views.cutting import Bench, Cut
 from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.handles import handle
 from heedful.views.history import BEGINNING, History, batch
 from heedful.views.postings import (
     ALIVE,
@@ -30,6 +30,7 @@ from heedful.views.postings import (
     NEXT_SLOT,
     Index,
 )
+from heedful.views.reconcile import UNKNOWN, UNKNOWN_LINE, Bench, Cut
 from heedful.views.rows import Rows
 from heedful.views.view import Arrays, zeros
 from heedful.vocabulary.errors import Corrupt
@@ -96,7 +97,7 @@ class Sessions:
         self._cover()
         columns, done = batch(rows), 0
         while True:
-            done = cutting.absorb(self._history.arrays, self.index, self._bench, self._cut, columns, done)
+            done = cutting.absorb(self._history.handle, self.handle, self._work, self._cut, columns, done)
             if done == len(rows):
                 return
             self._reserve()
@@ -108,7 +109,7 @@ class Sessions:
         self._cover()
         columns, done = batch(rows), 0
         while True:
-            done = cutting.dissolve(self._history.arrays, self.index, self._bench, self._cut, columns, done)
+            done = cutting.dissolve(self._history.handle, self.handle, self._work, self._cut, columns, done)
             if done == len(rows):
                 return
             self._reserve()
@@ -121,7 +122,7 @@ class Sessions:
         self._cover()
         done = 1
         while True:
-            done = cutting.raise_floor(self._history.arrays, self.index, self._bench, self._cut, done)
+            done = cutting.raise_floor(self._history.handle, self.handle, self._work, self._cut, done)
             if done == self._meta[NEXT_SLOT]:
                 return
             self._reserve()
@@ -191,8 +192,8 @@ class Sessions:
     def _forget_ties(self) -> None:
         """Not knowing the newest row of a session only sends rows of the same time by the long way."""
         size = len(self._head)
-        self._tie_fingerprint: Column = np.full(size, cutting.UNKNOWN, dtype=np.uint64)
-        self._tie_line: Column = np.full(size, cutting.UNKNOWN_LINE, dtype=np.uint16)
+        self._tie_fingerprint: Column = np.full(size, UNKNOWN, dtype=np.uint64)
+        self._tie_line: Column = np.full(size, UNKNOWN_LINE, dtype=np.uint16)
 
     def _cover(self) -> None:
         """See to it that every subject, item and kind known by now has its place."""
@@ -219,8 +220,11 @@ class Sessions:
     def _reserve(self) -> None:
         """Make the room that a kernel said it needs."""
         slots, entries, postings, bench = (int(n) for n in self._meta[NEED_SLOTS : NEED_SCRATCH + 1])
-        self._entries.reserve(entries)
-        self._postings.reserve(postings)
+        blocks = self._slots["block"]
+        places, sizes = blocks >> 8, blocks & COUNT_MASK
+        self._entries.reserve(entries, places, sizes)
+        blocks[:] = (places << 8) | sizes
+        self._postings.reserve(postings, self._offset, self._held)
         room = len(self._slots["last"])
         if self._meta[NEXT_SLOT] + slots > room:
             room = max(int(self._meta[NEXT_SLOT]) + slots, room * 3 // 2)
@@ -248,6 +252,7 @@ class Sessions:
         self._bench = Bench(
             old, first, last, start, size, items, mark=np.zeros(len(self._held), dtype=np.int32)
         )
+        self.handle, self._work = handle(self.index), handle(self._bench)
 
     def _deed_table(self) -> NDArray[np.uint8]:
         names = self._kinds.names

@@ -13,6 +13,7 @@ import numpy as np
 from heedful.views.arena import TOP, Column, give, shift_down, shift_up, size_for, take
 from heedful.views.canonical import SEED_A, SEED_B, absorb_a, absorb_b
 from heedful.views.compiled import compiled
+from heedful.views.handles import Handle, int32_at, int64_at, uint8_at, uint16_at, uint64_at
 from heedful.views.rows import NO_ITEM
 
 
@@ -33,6 +34,15 @@ class Timeline(NamedTuple):
     line: Column
     quantity: Column
     book: Column
+
+
+@compiled
+def timeline_of(table: Handle) -> Timeline:
+    """The arrays behind a history's handle."""
+    return Timeline(
+        int32_at(table, 0), int32_at(table, 1), int32_at(table, 2), int64_at(table, 3), uint64_at(table, 4),
+        uint16_at(table, 5), uint16_at(table, 6), uint8_at(table, 7), int64_at(table, 8),
+    )  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -77,8 +87,9 @@ def _is(timeline: Timeline, place: int, at: int, fingerprint: np.uint64, line: i
 
 
 @compiled
-def apply(timeline: Timeline, floor: int, rows: Batch, done: int) -> int:
+def apply(table: Handle, floor: int, rows: Batch, done: int) -> int:
     """Insert rows from the `done`-th on; returns how far it came, less than all when the arena is full."""
+    timeline = timeline_of(table)
     room = len(timeline.item)
     for n in range(done, len(rows.order)):
         i = rows.order[n]
@@ -161,8 +172,9 @@ def _cut(timeline: Timeline, subject: int, place: int, by: int) -> None:
 
 
 @compiled
-def retract(timeline: Timeline, rows: Batch, done: int) -> int:
+def retract(table: Handle, rows: Batch, done: int) -> int:
     """Take rows out from the `done`-th on; returns how far it came, less than all when the arena is full."""
+    timeline = timeline_of(table)
     room = len(timeline.item)
     for n in range(done, len(rows.order)):
         i = rows.order[len(rows.order) - 1 - n]  # newest first: a whole subject goes without a shift
@@ -178,8 +190,9 @@ def retract(timeline: Timeline, rows: Batch, done: int) -> int:
 
 
 @compiled
-def advance(timeline: Timeline, floor: int, done: int) -> int:
+def advance(table: Handle, floor: int, done: int) -> int:
     """Drop rows before `floor` from subject `done` on; returns how far it came."""
+    timeline = timeline_of(table)
     room = len(timeline.item)
     for subject in range(done, len(timeline.held)):
         start, count = int(timeline.offset[subject]), int(timeline.held[subject])
@@ -193,7 +206,7 @@ def advance(timeline: Timeline, floor: int, done: int) -> int:
 
 @compiled
 def digest(
-    timeline: Timeline,
+    table: Handle,
     keys: Column,
     rests: Column,
     items: Column,
@@ -201,6 +214,8 @@ def digest(
     aside: Column,
     lanes: Column,
 ) -> None:
+    """Add every row to the two lanes of a digest."""
+    timeline = timeline_of(table)
     words = np.zeros(8, dtype=np.uint64)
     for subject in range(len(timeline.held)):
         start = int(timeline.offset[subject])
