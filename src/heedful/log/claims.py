@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -153,7 +154,7 @@ def _table(size: int) -> Table:
 
 def _cleared(size: int) -> mmap.mmap:
     memory = mmap.mmap(-1, size)
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+    with suppress(AttributeError, OSError):  # a system without huge pages
         memory.madvise(mmap.MADV_NOHUGEPAGE)
     return memory
 
