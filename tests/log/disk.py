@@ -1,7 +1,8 @@
 """A disk under SQLite that loses what was not synced, tears and reorders writes, fails a sync, or runs full.
 
-A VFS of SQLite in Python (apsw). It writes through to real files, and beside them keeps what a power cut
-would leave: for each file the bytes of its last sync and the operations since, of which a cut keeps any part.
+A VFS of SQLite in Python (apsw). It writes through to real files but never syncs them; beside them it keeps
+what a power cut would leave: for each file the bytes of its last sync and the operations since, of which a
+cut keeps any part.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Disk(apsw.VFS):
     """The VFS named `name`; `fault` says what befalls the `at`-th operation (from 1) that it concerns.
 
     fault: `cut` (the power fails at any write, truncation, deletion or sync, and nothing works any more),
-      `eio` (a sync fails) or `full` (a write finds no space, and so do all until `space` is True).
+      `eio` (a sync fails) or `full` (a write finds no space, and so do all until `space` is True). Never if
+      `at` is 0.
     """
 
     def __init__(self, name: str, fault: str, at: int) -> None:
@@ -112,7 +114,6 @@ class DiskFile(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         self.disk.before("sync")
-        super().xSync(flags)
         self.disk.synced[self.filename] = Path(self.filename).read_bytes()
         self.disk.pending[self.filename].clear()
         self.disk.deleted.discard(self.filename)

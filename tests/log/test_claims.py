@@ -61,11 +61,15 @@ def agree(claims: Claims, twin: Twin, asked: set[int]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(pairs, pairs), max_size=6))
+@given(st.lists(st.tuples(pairs, pairs), max_size=6), st.sampled_from([1, 1_000_000]), st.integers(0, 720))
 def test_any_series_of_puts_and_removals_agrees_with_a_dictionary(
-    series: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]],
+    series: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]], chain_from: int, others: int
 ) -> None:
-    claims, twin = Claims(), Twin()
+    """Some `others` come first, so that the table is near its limit: it grows, or a further one is opened."""
+    claims, twin = Claims(chain_from=chain_from), Twin()
+    for number in range(others):
+        put(claims, [(number * 7_919 << 40, 9)])
+        twin.put(number * 7_919 << 40, 9)
     asked = {fingerprint for added, removed in series for fingerprint, _ in added + removed}
     for added, removed in series:
         assert put(claims, added) == [twin.put(*pair) for pair in added]
@@ -78,11 +82,12 @@ def test_any_series_of_puts_and_removals_agrees_with_a_dictionary(
     agree(restored, twin, asked)
 
 
-def test_growing_keeps_every_pair() -> None:
+@pytest.mark.parametrize("chain_from", [1, 5_000, 1_000_000])
+def test_growing_keeps_every_pair(chain_from: int) -> None:
     random = np.random.default_rng(3)
     wanted = random.integers(0, 1 << 64, 50_000, dtype=np.uint64, endpoint=False)
     offsets = np.arange(1, 50_001, dtype=np.int64)
-    claims = Claims()
+    claims = Claims(chain_from=chain_from)
     for start in range(0, 50_000, 997):
         claims.put_many(wanted[start : start + 997], offsets[start : start + 997])
     assert len(claims) == 50_000

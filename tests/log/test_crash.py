@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,7 @@ class History:
 
     def must_stand_in(self, path: Path) -> None:
         """Everything acknowledged is there with its body, but for what was purged; and the log goes on."""
-        with open_log(path) as log:
+        with disk("cut", 0) as calm, open_log(path, calm.name) as log:
             found = {stored.record.id: stored.record.body for stored in read_all(log)}
             kept = {n: body for n, body in self.acknowledged.items() if n not in self.perhaps_purged}
             assert {name: found.get(name) for name in kept} == kept
@@ -255,3 +256,57 @@ log.close()
         cwd=ROOT, env={"PYTHONPATH": "src:."}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_failed_purge_is_heard_by_the_commit_it_took_along(tmp_path: Path) -> None:
+    with disk("full", 0) as filling, open_log(tmp_path / "log.db", filling.name) as log:
+        (receipt,) = log.append([record("a")])
+        log.begin([record("b")])
+        filling.space = False
+        with pytest.raises(LogUnavailable):
+            log.purge([receipt.position])
+        with pytest.raises(LogUnavailable):
+            log.commit()
+        filling.space = True
+        assert log.append([record("c")])[0].position == 2
+        assert [stored.record.id for stored in read_all(log)] == ["a", "c"]
+
+
+def test_what_was_rolled_back_leaves_no_claim(tmp_path: Path) -> None:
+    claims = Claims()
+    with (
+        disk("full", 0) as filling,
+        SqliteLog(tmp_path / "log.db", PSEUDONYMS, claims, vfs=filling.name) as log,
+    ):
+        log.append([record("a")])
+        filling.space = False
+        with pytest.raises(LogUnavailable):
+            log.append([record("b"), record("c")])
+        assert len(claims) == 1
+        filling.space = True
+        log.begin([record("b"), record("c")])
+    assert len(claims) == 1
+
+
+def test_a_failed_sync_of_the_background_stops_the_log(tmp_path: Path) -> None:
+    """The checkpoint's own syncs come between those of the commits; one of them fails each time."""
+    stopped = 0
+    for at in range(10, 30):
+        folder, left = tmp_path / str(at), tmp_path / f"{at}.left"
+        folder.mkdir()
+        left.mkdir()
+        history = History()
+        with disk("eio", at) as failing:
+            with SqliteLog(
+                folder / "log.db", PSEUDONYMS, Claims(), checkpoint_pages=8, vfs=failing.name
+            ) as log:
+                for turn in range(40):
+                    history.append(log, str(turn), 3_000, 5)
+                deadline = time.monotonic() + 10
+                while failing.happened and log.stopped is None and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                assert failing.happened == (log.stopped is not None)
+                stopped += log.stopped is not None
+            failing.left_after_a_cut(at, left)
+        history.must_stand_in(left / "log.db")
+    assert stopped > 10

@@ -176,6 +176,33 @@ def test_a_record_that_cannot_be_kept_fails_alone() -> None:
     assert commit.close()
 
 
+def test_what_a_failing_log_took_back_is_never_acknowledged() -> None:
+    """One submission is at fault, so they are begun one by one; then the disk is full at the third of them,
+    and what was begun before it is gone with it."""
+
+    class Failing(MemoryLog):
+        def begin(self, records: Sequence[Record]) -> list[Receipt]:
+            names = [record.id for record in records]
+            if "bad" in names:
+                raise ValueError("not to be kept")
+            if names == ["c"]:
+                raise LogUnavailable("full", retry_after=5)
+            return super().begin(records)
+
+    diary = Diary()
+    commit = GroupCommit(Failing(), stored=diary.stored)
+
+    def first(_: Answer) -> None:
+        for name in ("a", "bad", "c", "d"):
+            commit.submit([record(name)], diary.done(name))
+
+    commit.submit([record("first")], first)
+    assert [diary.refusal(name).retry_after for name in ("a", "bad", "c")] == [5, None, 5]
+    assert diary.statuses("d") == ["accepted"]
+    assert diary.entries == ["stored first", "done bad", "done a", "done c", "stored d", "done d"]
+    assert commit.idle
+
+
 def test_too_many_waiting_events_are_turned_away_at_once() -> None:
     diary, log, owner = Diary(), GatedLog(), Owner()
     commit = GroupCommit(log, stored=diary.stored, post=owner.post, limit=3)

@@ -6,13 +6,19 @@ at a load of at most 0.7. Sixty-four bits do not prove that two ids are equal, s
 compares the ids of the stored records. Several positions may stand under one fingerprint: two ids that
 collide, or one id that a broker delivered twice.
 
+A small table grows by moving to a larger one, which takes milliseconds. A large one would stall an append for
+a quarter of a second; so from `CHAIN_FROM` slots on a further table is opened instead, twice as large, and
+looking up asks each of the few.
+
 The home slot of a fingerprint is its high half scaled to the table's size (Lemire, "Fast random integer
 generation in an interval", 2019), so entries lie nearly in order of fingerprint and growing is one sweep.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,8 +30,13 @@ from heedful.vocabulary.event import Position
 from heedful.vocabulary.ids import EventId
 
 SMALLEST = 1_024
+CHAIN_FROM = 500_000
 EMPTY = 0
 """The position of a free slot: offsets start at 1, so no record has it."""
+
+
+Table = tuple[NDArray[np.uint64], NDArray[np.int64]]
+"""The fingerprints and the positions of a table's slots, both (size,)."""
 
 
 class Fingerprints(Protocol):
@@ -38,10 +49,11 @@ class Fingerprints(Protocol):
 class Claims:
     """A multimap from fingerprints to positions. Not for use from two threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, chain_from: int = CHAIN_FROM) -> None:
+        self._chain_from = chain_from
         self._count = 0
-        self._fingerprints: NDArray[np.uint64] = np.zeros(SMALLEST, dtype=np.uint64)
-        self._positions: NDArray[np.int64] = np.zeros(SMALLEST, dtype=np.int64)
+        self._tables: list[Table] = [_table(SMALLEST)]
+        self._room = SMALLEST * 7 // 10  # how many more pairs the newest table takes
 
     def __len__(self) -> int:
         """How many (fingerprint, position) pairs there are."""
@@ -54,23 +66,31 @@ class Claims:
         """
         self.reserve(self._count + len(fingerprints))
         taken = np.zeros(len(fingerprints), dtype=np.bool_)
-        self._count += _put(self._fingerprints, self._positions, fingerprints, positions, taken)
+        present = np.zeros(len(fingerprints), dtype=np.bool_)
+        for keys, values in self._tables[:-1]:
+            _look(keys, values, fingerprints, positions, taken, present)
+        added = _put(*self._tables[-1], fingerprints, positions, taken, present)
+        self._count += added
+        self._room -= added
         return taken
 
     def known(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Whether any position stands under each of `fingerprints`, shape (n,)."""
         found = np.zeros(len(fingerprints), dtype=np.bool_)
-        _known(self._fingerprints, self._positions, fingerprints, found)
+        for keys, values in self._tables:
+            _known(keys, values, fingerprints, found)
         return found
 
     def holders(self, fingerprint: int) -> list[Position]:
         """The positions under `fingerprint`, ascending."""
-        found = _holders(self._fingerprints, self._positions, np.uint64(fingerprint))
-        return [Position(place) for place in sorted(found.tolist())]
+        key = np.uint64(fingerprint)
+        found = [place for table in self._tables for place in _holders(*table, key).tolist()]
+        return [Position(place) for place in sorted(found)]
 
     def remove(self, fingerprint: int, position: Position) -> bool:
         """Take one pair out; returns whether it was there."""
-        gone = bool(_remove(self._fingerprints, self._positions, np.uint64(fingerprint), np.int64(position)))
+        key, place = np.uint64(fingerprint), np.int64(position)
+        gone = any(_remove(keys, values, key, place) for keys, values in self._tables)
         self._count -= gone
         return gone
 
@@ -79,25 +99,35 @@ class Claims:
         none = np.zeros(0, dtype=np.uint64)
         self.known(none)
         self.put_many(none, none.astype(np.int64))
+        _look(*self._tables[0], none, none.astype(np.int64), none.astype(np.bool_), none.astype(np.bool_))
         self.holders(0)
         self.remove(0, Position(1))
         Claims().reserve(SMALLEST)
 
     def reserve(self, pairs: int) -> None:
         """Make room for `pairs` pairs in all."""
-        size = len(self._positions)
-        if pairs * 10 <= size * 7:
+        more = pairs - self._count
+        if more <= self._room:
             return
-        size = max(pairs * 10 // 7 + 1, size * 3 // 2)
-        old_fingerprints, old_positions = self._fingerprints, self._positions
-        self._fingerprints = np.zeros(size, dtype=np.uint64)
-        self._positions = np.zeros(size, dtype=np.int64)
-        _rehash(self._fingerprints, self._positions, old_fingerprints, old_positions)
+        size = len(self._tables[-1][1])
+        if size >= self._chain_from:
+            size = max(2 * more, 2 * size)
+            self._tables.append(_table(size))
+            self._room = size * 7 // 10
+            return
+        size = max(2 * pairs, size * 3 // 2)
+        old, self._tables = self._tables, [_table(size)]
+        for keys, values in old:
+            _rehash(*self._tables[0], keys, values)
+        self._room = size * 7 // 10 - self._count
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The arrays that `restore` needs: `fingerprints` uint64 (n,) and `positions` int64 (n,), copies."""
-        used = self._positions != EMPTY
-        return {"fingerprints": self._fingerprints[used], "positions": self._positions[used]}
+        used = [values != EMPTY for _, values in self._tables]
+        return {
+            "fingerprints": np.concatenate([t[0][u] for t, u in zip(self._tables, used, strict=True)]),
+            "positions": np.concatenate([t[1][u] for t, u in zip(self._tables, used, strict=True)]),
+        }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state` gave, in place of what is here. Raises Corrupt if it has another shape."""
@@ -109,9 +139,24 @@ class Claims:
             raise Corrupt("claims: the arrays have the wrong type")
         if fingerprints.ndim != 1 or fingerprints.shape != positions.shape or (positions <= EMPTY).any():
             raise Corrupt("claims: the arrays have the wrong shape or positions below 1")
-        fresh = Claims()
+        fresh = Claims(chain_from=self._chain_from)
         fresh.put_many(np.ascontiguousarray(fingerprints), np.ascontiguousarray(positions))
-        self._fingerprints, self._positions, self._count = fresh._fingerprints, fresh._positions, fresh._count
+        self._tables, self._count, self._room = fresh._tables, fresh._count, fresh._room
+
+
+def _table(size: int) -> Table:
+    """A free table, in small pages: the first thousand entries touch every huge page there is, and to clear
+    all of them at once takes as long as moving the table would."""
+    return np.frombuffer(_cleared(8 * size), dtype=np.uint64), np.frombuffer(
+        _cleared(8 * size), dtype=np.int64
+    )
+
+
+def _cleared(size: int) -> mmap.mmap:
+    memory = mmap.mmap(-1, size)
+    with suppress(AttributeError, OSError):  # a system without huge pages
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return memory
 
 
 @compiled
@@ -121,26 +166,50 @@ def _home(fingerprint: np.uint64, size: int) -> int:
 
 
 @compiled
+def _look(
+    keys: NDArray[np.uint64],
+    values: NDArray[np.int64],
+    fingerprints: NDArray[np.uint64],
+    positions: NDArray[np.int64],
+    taken: NDArray[np.bool_],
+    present: NDArray[np.bool_],
+) -> None:
+    """Mark the pairs that stand here as present, and those with another position here as taken."""
+    size = len(values)
+    for i in range(len(fingerprints)):
+        slot = _home(fingerprints[i], size)
+        while values[slot] != EMPTY:
+            if keys[slot] == fingerprints[i]:
+                if values[slot] == positions[i]:
+                    present[i] = True
+                else:
+                    taken[i] = True
+            slot = slot + 1 if slot + 1 < size else 0
+
+
+@compiled
 def _put(
     keys: NDArray[np.uint64],
     values: NDArray[np.int64],
     fingerprints: NDArray[np.uint64],
     positions: NDArray[np.int64],
     taken: NDArray[np.bool_],
+    present: NDArray[np.bool_],
 ) -> int:
-    """Returns how many pairs were new. There is always a free slot: the load stays at or below 0.7."""
+    """As `_look`, and add the pairs that are present nowhere; returns how many. There is always a free slot:
+    the load stays at or below 0.7."""
     size, added = len(values), 0
     for i in range(len(fingerprints)):
         key, place = fingerprints[i], positions[i]
-        slot, present = _home(key, size), False
+        slot = _home(key, size)
         while values[slot] != EMPTY:
             if keys[slot] == key:
                 if values[slot] == place:
-                    present = True
+                    present[i] = True
                 else:
                     taken[i] = True
             slot = slot + 1 if slot + 1 < size else 0
-        if not present:
+        if not present[i]:
             keys[slot], values[slot] = key, place
             added += 1
     return added

@@ -32,7 +32,11 @@ class Writer(Protocol):
     """A log that stores in two steps."""
 
     def begin(self, records: Sequence[Record]) -> Sequence[Receipt]:
-        """Take `records` in, all or none, without making them durable."""
+        """Take `records` in, all or none, without making them durable.
+
+        Raises LogUnavailable, and then everything begun since the last commit is gone; after anything else
+        that it raises, only `records` are not taken.
+        """
 
     def commit(self) -> None:
         """Make everything begun durable, or raise LogUnavailable and drop it. May run in another thread."""
@@ -176,19 +180,27 @@ class GroupCommit:
     def _begin(self, group: list[_Submission]) -> list[_Begun]:
         """Begin all of `group` in one go, or, where one of them is at fault, one by one. The ones that could
         not be begun are answered."""
-        try:
-            receipts = self._log.begin([record for submission in group for record in submission.records])
-        except LogUnavailable as error:
-            for submission in group:
-                self._call(submission.done, error)
-            return []
-        except Exception as error:
-            if len(group) > 1:
-                return [begun for submission in group for begun in self._begin([submission])]
-            self._call(group[0].done, LogUnavailable(f"the log cannot keep this: {error}", retry_after=None))
-            return []
+        begun: list[_Begun] = []
+        for part in [group, *([submission] for submission in group)]:
+            try:
+                begun += self._begin_together(part)
+            except LogUnavailable as error:  # what was begun before is gone with it
+                for submission in [*(earlier.submission for earlier in begun), *part]:
+                    self._call(submission.done, error)
+                begun = []
+            except Exception as error:
+                if len(part) == len(group) > 1:
+                    continue
+                answer = LogUnavailable(f"the log cannot keep this: {error}", retry_after=None)
+                self._call(part[0].done, answer)
+            if part is group:
+                break
+        return begun
+
+    def _begin_together(self, part: list[_Submission]) -> list[_Begun]:
+        receipts = self._log.begin([record for submission in part for record in submission.records])
         begun, start = [], 0
-        for submission in group:
+        for submission in part:
             end = start + len(submission.records)
             begun.append(_Begun(submission, receipts[start:end]))
             start = end

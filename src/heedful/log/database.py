@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import secrets
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ def open_for_writing(path: Path, *, vfs: str | None = None) -> apsw.Connection:
             new = version_of(connection, path) == 0
             connection.pragma("journal_mode", "WAL")
             connection.pragma("wal_autocheckpoint", 0)
+            _refuse_if_commits_are_lost(connection, path)
             if new:
                 with connection:
                     connection.execute(_SCHEMA)
@@ -136,6 +138,33 @@ def version_of(connection: apsw.Connection, path: Path) -> int:
     return version
 
 
+def _refuse_if_commits_are_lost(connection: apsw.Connection, path: Path) -> None:
+    """Raise Corrupt if the write-ahead log holds commits behind the place where SQLite stopped reading it.
+
+    SQLite takes a damaged frame for the torn end of a write that never finished, and drops what follows
+    (sqlite.org/fileformat2.html, section 4.3). A torn end holds at most one commit, because each is synced
+    before the next is written; so where two are found, at least one had been acknowledged.
+    """
+    taken, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    try:
+        with Path(f"{path}-wal").open("rb") as file:
+            header = struct.unpack(">8I", file.read(32).ljust(32, b"\0"))
+            frame = 24 + int(connection.pragma("page_size"))
+            lost = 0
+            for start in range(32 + taken * frame, os.fstat(file.fileno()).st_size - 23, frame):
+                file.seek(start)
+                _, commit, first_salt, second_salt = struct.unpack(">4I", file.read(16))
+                lost += commit != 0 and (first_salt == header[4] or second_salt == header[5])
+    except FileNotFoundError:
+        return
+    if lost > 1:
+        forbid_checkpoint(connection)
+        raise Corrupt(
+            f"{path}-wal is damaged: at least {lost - 1} commits behind the damage cannot be read. Restore a "
+            "backup, or move that file away to go on without them"
+        )
+
+
 def sync_folder(folder: Path) -> None:
     """Make new and deleted names in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -169,6 +198,7 @@ class Checkpointer:
         """Whether the bulk is copied, and the next commit should copy the rest."""
         self._failed = failed
         self._pages = self._next = pages
+        self._size = 0
         self._due = threading.Event()
         self._closing = False
         self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
@@ -182,6 +212,7 @@ class Checkpointer:
     def grown(self, pages: int) -> None:
         """Say how many pages the write-ahead log has after a commit. One round per `pages` more of them, so
         that a reader who holds the log back does not make every commit try again."""
+        self._size = pages
         if pages <= self._pages:
             self._next = self._pages
         elif pages > self._next:
@@ -204,12 +235,19 @@ class Checkpointer:
                 return
             self._due.clear()
             try:
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._copy()
                 self.nearly_done = True
             except apsw.Error as error:
                 if not passes(error, self._connection):
                     self._failed(error)
                     return
+
+    def _copy(self) -> None:
+        """Copy until little is left of what came meanwhile, at most eight times: the writer may be fast."""
+        for _ in range(8):
+            _, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._closing or self._size - copied <= self._pages // 16:
+                return
 
 
 def forbid_checkpoint(connection: apsw.Connection) -> None:

@@ -11,8 +11,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self, cast
+from typing import NoReturn, cast
 
 import apsw
 import numpy as np
@@ -27,18 +26,15 @@ from heedful.log.database import (
     Checkpointer,
     WriterLock,
     forbid_checkpoint,
-    open_for_reading,
     open_for_writing,
     passes,
 )
+from heedful.log.reader import AT, UNREADABLE, SqliteReader
 from heedful.vocabulary.errors import Corrupt, Invalid, LogUnavailable, NotFound
 from heedful.vocabulary.event import Position, Record, Stored, offset_of, partition_of
 from heedful.vocabulary.ids import EventId
 from heedful.vocabulary.receipt import Receipt, Status
 
-_SELECT = "SELECT offset, id, subject, at, client, sent, received, body, crc FROM records WHERE "  # frame.Row
-_AFTER = _SELECT + "offset > ? ORDER BY offset LIMIT ?"
-_AT = _SELECT + "offset = ?"
 _INSERT = """
 INSERT INTO records (offset, id, subject, at, client, sent, received, body, crc)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -46,78 +42,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 _PURGE = "UPDATE records SET body = NULL, crc = ? WHERE offset = ?"
 _IDS = "SELECT offset, id FROM records WHERE offset > ? ORDER BY offset LIMIT ?"
 _RECOVER_AT_ONCE = 50_000
-_UNREADABLE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, UnicodeDecodeError)
-
-
-class SqliteReader:
-    """Reads a log that this or another process writes. `id` is the log's own, 32 hexadecimal digits."""
-
-    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
-        """Raises NotFound, SettingsError (another's file, a newer schema) or Corrupt."""
-        self._reading = threading.Lock()
-        self._reader = open_for_reading(path, vfs=vfs)
-        self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
-
-    def read(self, after: Cursor, *, limit: int) -> Sequence[Stored]:
-        """See `Log.read`. A missing record is Corrupt too: offsets have no gaps."""
-        offset = after.offset(0)
-        while True:
-            try:
-                with self._reading:
-                    rows = cast(list[frame.Row], self._reader.execute(_AFTER, (offset, limit)).fetchall())
-            except _UNREADABLE as error:
-                raise Corrupt(f"the record at position {self._unreadable(offset)}: {error}") from error
-            found = frame.from_rows(rows, offset + 1)
-            if found or not rows:
-                return found
-            offset = rows[-1][0]  # all of these were purged, and an empty answer would mean the end
-
-    def end(self) -> Cursor:
-        """See `Log.end`."""
-        last = self.last()
-        return Cursor((last,)) if last else Cursor()
-
-    def last(self) -> int:
-        """The last offset, 0 if there is none. Raises Corrupt if the file cannot be read."""
-        try:
-            with self._reading:
-                return int(self._reader.execute("SELECT max(offset) FROM records").get or 0)
-        except _UNREADABLE as error:
-            raise Corrupt(f"the end of the log cannot be read: {error}") from error
-
-    def fetch(self, positions: Sequence[Position]) -> Sequence[Stored]:
-        """See `Bodies.fetch`. Raises Corrupt, naming the position, as `read` does."""
-        wanted = [(offset_of(place),) for place in positions if partition_of(place) == 0]
-        try:
-            with self._reading:
-                rows = cast(list[frame.Row], self._reader.executemany(_AT, wanted).fetchall())
-        except _UNREADABLE as error:
-            raise Corrupt(f"one of the records {positions[:10]} cannot be read: {error}") from error
-        return [stored for row in rows if (stored := frame.from_row(row)) is not None]
-
-    def close(self) -> None:
-        """See `Log.close`."""
-        with self._reading:
-            self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _unreadable(self, after: int) -> int:
-        """The first position beyond `after` that cannot be read, found one by one."""
-        while True:
-            try:
-                with self._reading:
-                    if not self._reader.execute(_AFTER, (after, 1)).fetchall():
-                        return after + 1
-            except _UNREADABLE:
-                return after + 1
-            after += 1
 
 
 class SqliteLog(SqliteReader):
@@ -200,6 +124,7 @@ class SqliteLog(SqliteReader):
         with self._writing:
             if self._lost is not None:
                 lost, self._lost = self._lost, None
+                self._roll_back()
                 raise lost
             self._refuse_if_stopped()
             try:
@@ -222,7 +147,7 @@ class SqliteLog(SqliteReader):
             wanted = sorted({(offset_of(place),) for place in positions if partition_of(place) == 0})
             try:
                 self._open_transaction()
-                rows = cast(list[frame.Row], self._writer.executemany(_AT, wanted).fetchall())
+                rows = cast(list[frame.Row], self._writer.executemany(AT, wanted).fetchall())
                 there = [frame.purged(row) for row in rows if row[7] is not None]
                 self._writer.executemany(_PURGE, [(row[8], row[0]) for row in there])
                 self._commit()
@@ -246,8 +171,8 @@ class SqliteLog(SqliteReader):
             try:
                 with self._reading:
                     rows = self._reader.execute(_IDS, (offset, _RECOVER_AT_ONCE)).fetchall()
-            except _UNREADABLE as error:
-                raise Corrupt(f"the record at position {self._unreadable(offset)}: {error}") from error
+            except UNREADABLE as error:
+                raise Corrupt(f"the record at position {self.first_unreadable(offset)}: {error}") from error
             if not rows:
                 return count
             if rows[-1][0] != offset + len(rows):
@@ -317,14 +242,16 @@ class SqliteLog(SqliteReader):
             self._next += len(rows)
         except apsw.Error as error:
             self._fail(error)
-        except BaseException:  # an interrupt: half of the rows must not ride along with the next commit
+        except BaseException as error:  # an interrupt: half of the rows must not ride along with a commit
+            if len(self._begun) > 1:
+                self._lost = LogUnavailable(f"taken back with others: {error!r}", retry_after=5)
             self._roll_back()
             raise
 
     def _stored_row(self, event: EventId, fingerprint: int) -> frame.Row | None:
         """The row that holds `event`, also one that is not committed yet."""
         for place in self._claims.holders(fingerprint):
-            row = cast(frame.Row | None, self._writer.execute(_AT, (offset_of(place),)).fetchone())
+            row = cast(frame.Row | None, self._writer.execute(AT, (offset_of(place),)).fetchone())
             if row is not None and row[1] == event:
                 return row
         return None

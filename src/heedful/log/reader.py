@@ -1,0 +1,93 @@
+"""Reading the SQLite log, in the process that writes it or in any other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import apsw
+
+from heedful.log import frame
+from heedful.log.cursor import Cursor
+from heedful.log.database import open_for_reading
+from heedful.vocabulary.errors import Corrupt
+from heedful.vocabulary.event import Position, Stored, offset_of, partition_of
+
+_SELECT = "SELECT offset, id, subject, at, client, sent, received, body, crc FROM records WHERE "  # frame.Row
+_AFTER = _SELECT + "offset > ? ORDER BY offset LIMIT ?"
+AT = _SELECT + "offset = ?"
+UNREADABLE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, UnicodeDecodeError)
+
+
+class SqliteReader:
+    """Reads a log that this or another process writes. `id` is the log's own, 32 hexadecimal digits."""
+
+    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        """Raises NotFound, SettingsError (another's file, a newer schema) or Corrupt."""
+        self._reading = threading.Lock()
+        self._reader = open_for_reading(path, vfs=vfs)
+        self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
+
+    def read(self, after: Cursor, *, limit: int) -> Sequence[Stored]:
+        """See `Log.read`. A missing record is Corrupt too: offsets have no gaps."""
+        offset = after.offset(0)
+        while True:
+            try:
+                with self._reading:
+                    rows = cast(list[frame.Row], self._reader.execute(_AFTER, (offset, limit)).fetchall())
+            except UNREADABLE as error:
+                raise Corrupt(f"the record at position {self.first_unreadable(offset)}: {error}") from error
+            found = frame.from_rows(rows, offset + 1)
+            if found or not rows:
+                return found
+            offset = rows[-1][0]  # all of these were purged, and an empty answer would mean the end
+
+    def end(self) -> Cursor:
+        """See `Log.end`."""
+        last = self.last()
+        return Cursor((last,)) if last else Cursor()
+
+    def last(self) -> int:
+        """The last offset, 0 if there is none. Raises Corrupt if the file cannot be read."""
+        try:
+            with self._reading:
+                return int(self._reader.execute("SELECT max(offset) FROM records").get or 0)
+        except UNREADABLE as error:
+            raise Corrupt(f"the end of the log cannot be read: {error}") from error
+
+    def fetch(self, positions: Sequence[Position]) -> Sequence[Stored]:
+        """See `Bodies.fetch`. Raises Corrupt, naming the position, as `read` does."""
+        wanted = [(offset_of(place),) for place in positions if partition_of(place) == 0]
+        try:
+            with self._reading:
+                rows = cast(list[frame.Row], self._reader.executemany(AT, wanted).fetchall())
+        except UNREADABLE as error:
+            raise Corrupt(f"one of the records {positions[:10]} cannot be read: {error}") from error
+        return [stored for row in rows if (stored := frame.from_row(row)) is not None]
+
+    def close(self) -> None:
+        """See `Log.close`."""
+        with self._reading:
+            self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def first_unreadable(self, after: int) -> int:
+        """The first offset beyond `after` that cannot be read, found one by one."""
+        while True:
+            try:
+                with self._reading:
+                    if not self._reader.execute(_AFTER, (after, 1)).fetchall():
+                        return after + 1
+            except UNREADABLE:
+                return after + 1
+            after += 1
