@@ -105,6 +105,7 @@ def open_engine(
     try:
         engine = _engine(log, claims, pseudonyms, settings, Folder(folder / "snapshots"), clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
+        log.recover(engine.fold.cursor)
     except BaseException:
         log.close()
         raise

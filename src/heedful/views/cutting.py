@@ -35,12 +35,17 @@ from heedful.views.timeline import Batch, timeline_of
 def absorb(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, done: int) -> int:
     """Count rows in from the `done`-th on; returns how far it came. If not to the end, `meta` says why."""
     timeline, index, bench = timeline_of(past), index_of(sessions), bench_of(work)
+    # The stretch that was cut again last. The history holds the whole batch, so its rows are all in it: without
+    # this, the lines of one large order, all of one moment, would each cut the same session again.
+    settled, since, until = -1, 0, 0
     for n in range(done, len(rows.order)):
         i = rows.order[n]
         kind, item, at = rows.kind[i], rows.item[i], rows.at[i]
         if item < 0 or at < cut.floor or cut.deeds[kind] == 0:
             continue
         subject = int(rows.subject[i])
+        if subject == settled and since <= at <= until:
+            continue
         event, line = rows.fingerprint[i], rows.line[i]
         slot = index.head[subject]
         after = slot == 0 or at > index.last[slot]
@@ -57,6 +62,11 @@ def absorb(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, 
                 continue
         if not reconcile(timeline, index, bench, cut, subject, at, at):
             return n
+        slot = index.head[subject]
+        while slot != 0 and index.first[slot] > at:
+            slot = index.before[slot]
+        if slot != 0:
+            settled, since, until = subject, index.first[slot], index.last[slot]
     return len(rows.order)
 
 

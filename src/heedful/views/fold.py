@@ -23,9 +23,9 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import Catalogue
 from heedful.views.dictionary import Items, Kinds, Subjects
 from heedful.views.history import History
-from heedful.views.interpret import Interpreter, Share, order_rows
+from heedful.views.interpret import Interpreter, Share
 from heedful.views.meanings import Meanings
-from heedful.views.orders import OrderRow, Orders
+from heedful.views.orders import OrderRow, Orders, columns
 from heedful.views.rows import Rows
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
@@ -140,6 +140,9 @@ class Fold:
         self.floor = floor
         for view in self.views:
             view.advance(floor)
+        moved = self.orders.advance(floor)  # what a dropped event kept from being live may be live now
+        self._tell("retract", columns(moved.remove))
+        self._tell("apply", columns(moved.add))
 
     def digests(self) -> dict[str, str]:
         """The digest of every view, by name, as hexadecimal text."""
@@ -235,9 +238,9 @@ class Fold:
         self.catalogue.retract(removed.changes)
         self.catalogue.apply(added.changes)
         given, taken = self._resolve_orders(added, removed)
-        for rows in (self._interpreter.rows(removed), order_rows(taken)):
+        for rows in (self._interpreter.rows(removed), columns(taken)):
             self._tell("retract", rows)
-        for rows in (self._interpreter.rows(added), order_rows(given)):
+        for rows in (self._interpreter.rows(added), columns(given)):
             self._tell("apply", rows)
         self.catalogue.ensure(len(self.items))
 

@@ -5,7 +5,7 @@ The same function serves learning and forgetting, so that what was added is exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +14,7 @@ import numpy as np
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import ItemChange
 from heedful.views.dictionary import Items, Kinds, Subjects
-from heedful.views.orders import OrderEvent, OrderLine, OrderRow
+from heedful.views.orders import OrderEvent, OrderLine
 from heedful.views.rows import NO_ITEM, Rows
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
@@ -137,16 +137,3 @@ class Interpreter:
             lines=lines,
         )
         share.orders.append(order)
-
-
-def order_rows(rows: Sequence[OrderRow]) -> Rows:
-    """The columns of rows that the orders view gave or took."""
-    return Rows(
-        subject=np.array([row.subject for row in rows], dtype=np.int32),
-        item=np.array([row.item for row in rows], dtype=np.int32),
-        kind=np.array([row.kind for row in rows], dtype=np.uint16),
-        at=np.array([row.at for row in rows], dtype=np.int64),
-        fingerprint=np.array([row.fingerprint for row in rows], dtype=np.uint64),
-        line=np.array([row.line for row in rows], dtype=np.uint16),
-        quantity=np.array([row.quantity for row in rows], dtype=np.int32),
-    )
