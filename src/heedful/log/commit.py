@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 LIMIT = 100_000
 GROUP = 10_000
+DEFERRED = 0.01
+"""Seconds that a record nobody waits for may wait for company."""
 
 
 class Writer(Protocol):
@@ -63,6 +65,7 @@ class GroupCommit:
     group: events after which a group takes no further submission, so that one group stays short.
     commits, records, seconds: groups made durable, events accepted, and time spent waiting for the disk.
     waiting: events that are not begun yet.
+    later: calls a function after so many seconds in the owner's thread (`loop.call_later`); set by the owner.
     """
 
     def __init__(
@@ -80,7 +83,8 @@ class GroupCommit:
         self._limit, self._group = limit, group
         self._queue: deque[_Submission] = deque()
         self._under_way: list[_Begun] = []
-        self._busy = self._closed = False
+        self._busy = self._closed = self._called = False
+        self.later: Callable[[float, Callable[[], None]], object] | None = None
         self._when_idle: list[Callable[[], None]] = []
         self._failures: list[Exception] = []
         self._orders: SimpleQueue[bool] = SimpleQueue()
@@ -114,13 +118,23 @@ class GroupCommit:
             self._settle()
 
     def defer(self, records: Sequence[Record], done: Done) -> None:
-        """Store `records` with whatever is stored next; nobody waits for them. With `post` that is soon; without
-        it, at the next `submit`, `flush` or `close`, or when a thousand events wait."""
-        if self._post is not None or self._closed or self.waiting >= 1_000:
+        """Store `records` with whatever is stored next, or within `DEFERRED` seconds where there is a `later`;
+        nobody waits for them. At the latest with the next `submit`, `flush` or `close`, or when a thousand
+        events wait."""
+        if self._closed or self.waiting >= 1_000:
             self.submit(records, done)
-        else:
-            self._queue.append(_Submission(records, done))
-            self.waiting += len(records)
+            return
+        self._queue.append(_Submission(records, done))
+        self.waiting += len(records)
+        if self.later is not None and not self._busy and not self._called:
+            self._called = True
+            self.later(DEFERRED, self._go_on)
+
+    def _go_on(self) -> None:
+        self._called = False
+        if not self._busy:
+            self._advance()
+            self._settle()
 
     def when_idle(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, in the owner's thread, when everything is answered; now if it is."""

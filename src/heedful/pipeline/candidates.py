@@ -41,6 +41,9 @@ class Candidates(NamedTuple):
         return Candidates(self.items[kept], self.scores[kept], self.because[kept])
 
 
+_NO_ITEMS = np.empty(0, dtype=np.int32)
+
+
 class Gatherer:
     """Joins proposals. Holds one scratch column as long as the catalogue, so joining allocates little.
 
@@ -53,9 +56,12 @@ class Gatherer:
 
     def gather(self, proposals: Sequence[Proposal]) -> Candidates:
         """The union, rows in order of first mention, columns in the order of `proposals`."""
-        items = np.concatenate([proposal.items for proposal in proposals])
-        scores = np.concatenate([proposal.scores for proposal in proposals])
-        because = np.concatenate([proposal.because for proposal in proposals])
+        parts = [proposal for proposal in proposals if len(proposal.items)]
+        if not parts:
+            return Candidates(
+                _NO_ITEMS, np.empty((0, len(proposals))), np.empty((0, len(proposals)), np.int32)
+            )
+        items, scores, because = (np.concatenate(column) for column in zip(*parts, strict=True))
         ends = np.array(list(accumulate(len(proposal.items) for proposal in proposals)), dtype=np.int64)
         if self._known() > len(self._row):
             self._row = np.full(self._known() * 2, -1, dtype=np.int32)

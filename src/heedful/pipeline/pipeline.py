@@ -24,14 +24,21 @@ from heedful.views.dictionary import Items
 
 
 class Stage(NamedTuple):
-    """What one component did. considered = kept + len(removed)."""
+    """What one component did. considered = kept + removed.
+
+    items: int32, the ones removed, by filters; what the policy leaves out is in `Slate.ranked`.
+    """
 
     stage: str
     name: str
     nanoseconds: int
     considered: int
     kept: int
-    removed: NDArray[np.int32]
+    items: NDArray[np.int32]
+
+    @property
+    def removed(self) -> int:
+        return self.considered - self.kept
 
 
 class Slate(NamedTuple):
@@ -59,8 +66,8 @@ _NONE = np.empty(0, dtype=np.int32)
 class Pipeline:
     """A way to make slates.
 
-    sources: asked in order, each for at most `width` items. fallback: asked, in order, while fewer candidates
-    than wanted have passed the filters.
+    sources: asked in order, each for at most `width` items or twice what is wanted. fallback: asked, in
+    order, while fewer candidates than wanted have passed the filters.
     """
 
     items: Items
@@ -70,7 +77,7 @@ class Pipeline:
     filters: tuple[Filter, ...]
     ranker: Ranker
     policy: Policy
-    width: int = 100
+    width: int = 60
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,23 +88,22 @@ class Pipeline:
         """Answer one question. `more` are the request's own filters, applied after ours."""
         stages: list[Stage] = []
         filters = (*self.filters, *more)
-        proposals = [self._ask(source, context, self.width, stages) for source in self.sources]
+        width = max(self.width, 2 * context.limit)
+        proposals = [self._ask(source, context, width, stages) for source in self.sources]
         silent = [NOTHING] * len(self.fallback)
         candidates = self._filtered(self.gatherer.gather([*proposals, *silent]), context, filters, stages)
         for place, source in enumerate(self.fallback):
             if len(candidates.items) >= context.limit:
                 break
-            silent[place] = self._ask(source, context, self.width * 3, stages)
+            silent[place] = self._ask(source, context, 3 * width, stages)
             candidates = self._filtered(self.gatherer.gather([*proposals, *silent]), context, filters, stages)
         began = perf_counter_ns()
         scores = self.ranker.score(candidates)
         choice = self.policy.choose(scores, self.items.keys[candidates.items], size=context.limit, seed=seed)
         rows = choice.rows
         carrier = candidates.scores[rows].argmax(axis=1) if len(rows) else rows
-        unplaced = np.ones(len(scores), dtype=np.bool_)
-        unplaced[rows] = False
         spent = perf_counter_ns() - began
-        stages.append(Stage("policy", "choice", spent, len(scores), len(rows), candidates.items[unplaced]))
+        stages.append(Stage("policy", "choice", spent, len(scores), len(rows), _NONE))
         return Slate(
             items=candidates.items[rows],
             scores=scores[rows],

@@ -19,6 +19,7 @@ from heedful.views.neighbours import Neighbours
 from heedful.views.rules import Rules
 from heedful.views.sessions import BOUGHT, CARTED
 from heedful.views.trends import Trends
+from heedful.vocabulary.time import HOUR
 
 _NO_ITEMS = np.empty(0, dtype=np.int32)
 NOTHING = Proposal(_NO_ITEMS, np.empty(0, dtype=np.float64), _NO_ITEMS)
@@ -62,7 +63,7 @@ class NextItems:
 
     name = "next"
 
-    def __init__(self, rules: Rules, *, newest: int = 300) -> None:
+    def __init__(self, rules: Rules, *, newest: int = 100) -> None:
         self._rules = rules
         self._newest = newest
 
@@ -96,9 +97,15 @@ class Trending:
         self._trends = trends
         self._horizon = horizon
 
+        self._asked: tuple[int, int, int] | None = None
+        self._last = NOTHING
+
     def propose(self, context: Context, *, limit: int) -> Proposal:
-        items, scores = self._trends.top(self._horizon, limit, context.as_of)
-        return Proposal(items, scores, np.full(len(items), -1, dtype=np.int32))
+        asked = (self._trends.changes, context.as_of // HOUR, limit)
+        if asked != self._asked:  # the same as last time, until something happens or the hour turns
+            items, scores = self._trends.top(self._horizon, limit, context.as_of)
+            self._asked, self._last = asked, Proposal(items, scores, np.full(len(items), -1, dtype=np.int32))
+        return self._last
 
 
 class TrendingInCategory:

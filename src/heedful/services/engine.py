@@ -62,14 +62,12 @@ class Engine:
         snapshots: Folder | None,
         snapshot_every: int,
         fresh_fold: Callable[[], Fold],
-        later: Later | None = None,
     ) -> None:
         self.stopped = stopped
         self.fold = fold
         self.collecting = collect
         self.describing = describe
         self.recommending = recommend
-        self.later = later
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -77,6 +75,15 @@ class Engine:
         self._waiting: list[Waiting] = []
         self.snapshot_at = 0
         self._snapshot_every = snapshot_every
+
+    @property
+    def later(self) -> Later | None:
+        """Calls a function after so many seconds in the owner's thread; set by an owner that has a loop."""
+        return self._commits.later
+
+    @later.setter
+    def later(self, later: Later) -> None:
+        self._commits.later = later
 
     def folded(self, stored: Sequence[Stored]) -> None:
         """Count what became durable in, then answer whoever waited for it."""

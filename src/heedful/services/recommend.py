@@ -31,6 +31,7 @@ MAX_LIMIT = 100
 MAX_EXCLUDED = 1_000
 _TRAIL = 6
 _NONE = np.empty(0, dtype=np.int32)
+_UNSAID = Instant(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,15 @@ class Asker:
     anonymous: str
 
 
-class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What the log keeps of an answer: columns over the items shown, best first."""
 
     placement: str
-    items: tuple[str, ...]
+    items: list[ItemId]
     seed: int
-    scores: tuple[float, ...]
-    propensities: tuple[float, ...]
-    reasons: tuple[str, ...]
+    scores: list[float]
+    propensities: list[float]
+    reasons: list[str]
     position: str
     personalized: bool
 
@@ -94,7 +95,7 @@ class Recommend:
             behind=behind,
             trace=self._trace(slate, context) if request.explain else None,
         )
-        self._write_down(decision, answer, asker, request, seed, now)
+        self._write_down(answer, asker, request.placement, seed, now)
         self.decisions += 1
         return answer
 
@@ -133,10 +134,10 @@ class Recommend:
         condition = compiled_condition(parse(request.filter))
         return (Holds(condition, self._fold.catalogue, self._fold.items),)
 
-    def _items(self, slate: Slate) -> tuple[RecommendedItem, ...]:
+    def _items(self, slate: Slate) -> list[RecommendedItem]:
         ids, reason = self._fold.items.ids, self._reasons.reason
-        return tuple(
-            RecommendedItem(ItemId(ids[item]), score, reason(source, because), propensity)
+        return [
+            RecommendedItem(ids[item], score, reason(source, because), propensity)
             for item, score, source, because, propensity in zip(
                 slate.items.tolist(),
                 slate.scores.round(6).tolist(),
@@ -145,24 +146,19 @@ class Recommend:
                 slate.propensities.tolist(),
                 strict=True,
             )
-        )
+        ]
 
     def _write_down(
-        self,
-        decision: DecisionId,
-        answer: RecommendAnswer,
-        asker: Asker,
-        request: RecommendRequest,
-        seed: int,
-        now: Instant,
+        self, answer: RecommendAnswer, asker: Asker, placement: str, seed: int, now: Instant
     ) -> None:
+        shown = answer.items
         kept = Decision(
-            placement=request.placement,
-            items=tuple(item.item_id for item in answer.items),
+            placement=placement,
+            items=[item.item_id for item in shown],
             seed=seed,
-            scores=tuple(item.score for item in answer.items),
-            propensities=tuple(item.propensity for item in answer.items),
-            reasons=tuple(item.reason.code for item in answer.items),
+            scores=[item.score for item in shown],
+            propensities=[item.propensity for item in shown],
+            reasons=[item.reason.code for item in shown],
             position=answer.position,
             personalized=answer.personalized,
         )
@@ -170,18 +166,12 @@ class Recommend:
             kind=DECISION,
             user=asker.user,
             anonymous=asker.anonymous,
-            name=request.placement,
-            decision=decision,
+            name=placement,
+            decision=answer.decision_id,
             properties=self._encoder.encode(kept),
         )
         record = Record(
-            id=EventId(f"heedful:{decision}"),
-            subject=asker.subject,
-            at=now,
-            client=Instant(0),
-            sent=Instant(0),
-            received=now,
-            body=encode(event),
+            EventId(f"heedful:{answer.decision_id}"), asker.subject, now, _UNSAID, _UNSAID, now, encode(event)
         )
         self._commits.defer((record,), _unwatched)
 
@@ -199,7 +189,8 @@ class Recommend:
                     "microseconds": stage.nanoseconds / 1_000,
                     "considered": stage.considered,
                     "kept": stage.kept,
-                    "removed": [ids[item] for item in stage.removed.tolist()],
+                    "removed": stage.removed,
+                    "removedItems": [ids[item] for item in stage.items.tolist()],
                 }
                 for stage in slate.stages
             ],

@@ -20,7 +20,7 @@ class Items:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
-        self.ids: list[str] = []
+        self.ids: list[ItemId] = []
         self.codes: dict[str, int] = {}
         self.keys: NDArray[np.uint64] = np.zeros(1_024, dtype=np.uint64)
 
@@ -35,7 +35,7 @@ class Items:
             if code == len(self.keys):
                 self.keys = np.concatenate((self.keys, np.zeros(code, dtype=np.uint64)))
             self.keys[code] = self._pseudonyms.item_key(ItemId(item))
-            self.ids.append(item)
+            self.ids.append(ItemId(item))
             self.codes[item] = code
         return code
 

@@ -64,7 +64,10 @@ _MANY = 4_096
 
 
 class Trends:
-    """The view. weights: int64, the weight of each kind by its dense code; a kind beyond the end weighs 0."""
+    """The view. weights: int64, the weight of each kind by its dense code; every code has one.
+
+    changes: grows with every change, so that what was derived can tell whether it still holds.
+    """
 
     name = "trends"
     version = 1
@@ -74,6 +77,7 @@ class Trends:
         self._items = items
         self._weights = np.array(weights, dtype=np.int64)
         self._floor = -FARTHEST
+        self.changes = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -89,10 +93,10 @@ class Trends:
         self._weights[kind] = weight
 
     def apply(self, rows: Rows) -> None:
-        self._buckets.add(rows, self._weights, 1, self._floor)
+        self._count(rows, 1)
 
     def retract(self, rows: Rows) -> None:
-        self._buckets.add(rows, self._weights, -1, self._floor)
+        self._count(rows, -1)
 
     def advance(self, floor: Instant) -> None:
         """Drop what happened before the UTC day of `floor`."""
@@ -100,6 +104,12 @@ class Trends:
         if hour > self._floor:
             self._floor = hour
             self._buckets.drop_before(hour)
+            self.changes += 1
+
+    def _count(self, rows: Rows, sign: int) -> None:
+        if self._weights[rows.kind].any():  # decisions, pages and the like change nothing here
+            self._buckets.add(rows, self._weights, sign, self._floor)
+            self.changes += 1
 
     def digest(self) -> bytes:
         return digest_of(self._buckets.digest_sums(self._items.keys))

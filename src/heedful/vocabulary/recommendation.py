@@ -41,7 +41,7 @@ class RecommendRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unkno
     as_of: datetime | None = None
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why an item is here, safe to show: a stable code, one sentence, and the items it speaks of."""
 
     code: str
@@ -49,7 +49,7 @@ class Reason(msgspec.Struct, frozen=True):
     because: tuple[ItemId, ...] = ()
 
 
-class RecommendedItem(msgspec.Struct, frozen=True, rename="camel"):
+class RecommendedItem(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One item shown. propensity: the probability, in (0, 1], that this policy shows it in this place."""
 
     item_id: ItemId
@@ -69,7 +69,7 @@ class RecommendAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     """
 
     decision_id: DecisionId
-    items: tuple[RecommendedItem, ...]
+    items: list[RecommendedItem]
     personalized: bool
     position: str
     degraded: bool
