@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import msgspec
@@ -70,6 +71,7 @@ class Recommend:
         self._person = Person(fold.history, fold.meanings)
         self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
         self._encoder = msgspec.json.Encoder()
+        self._dice = Random(os.urandom(32))  # noqa: S311 - chance to be replayed, no secret
         self.decisions = 0
 
     def recommend(self, request: RecommendRequest, *, behind: bool = False) -> RecommendAnswer:
@@ -83,7 +85,7 @@ class Recommend:
         asker = self._asker(request)
         context = self._context(request, asker.subject, now)
         more = self._own_filters(request)
-        seed = int.from_bytes(os.urandom(8), "little")
+        seed = self._dice.getrandbits(64)
         slate = self._pipeline.run(context, seed=seed, more=more)
         decision = DecisionId(f"{now:x}{seed:016x}")
         answer = RecommendAnswer(
