@@ -29,6 +29,8 @@ from heedful.vocabulary.time import Clock, Instant, instant
 
 MAX_LIMIT = 100
 MAX_EXCLUDED = 1_000
+MAX_NAME = 200
+"""Characters of a person's id and of a placement's name, as of an event's: the decision keeps them."""
 _TRAIL = 6
 _NONE = np.empty(0, dtype=np.int32)
 
@@ -225,6 +227,14 @@ def _check(request: RecommendRequest) -> None:
         raise Invalid("limit_invalid", f"limit must be 1 to {MAX_LIMIT}, not {request.limit}", path="$.limit")
     if len(request.exclude) > MAX_EXCLUDED:
         raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="$.exclude")
+    names = (
+        ("userId", request.user_id),
+        ("anonymousId", request.anonymous_id),
+        ("placement", request.placement),
+    )
+    for path, name in names:
+        if name is not None and len(name) > MAX_NAME:
+            raise Invalid("id_too_long", f"{path} has at most {MAX_NAME} characters", path=f"$.{path}")
 
 
 def _personalized(slate: Slate, context: Context) -> bool:
