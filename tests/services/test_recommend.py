@@ -302,9 +302,7 @@ def decisions_of(shop: Shop) -> list[tuple[SubjectId, Event, Decision]]:
         event = decode(stored.record.body)
         if event.kind == DECISION:
             assert stored.record.id == f"heedful:{event.decision}"
-            found.append(
-                (stored.record.subject, event, msgspec.json.decode(event.properties, type=Decision))
-            )
+            found.append((stored.record.subject, event, msgspec.json.decode(event.properties, type=Decision)))
     return found
 
 
