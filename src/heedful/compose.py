@@ -67,7 +67,7 @@ WEIGHTS = {
 }
 """What each source's normalised score is worth until a fitted ranker is in force."""
 
-Post = Callable[[Callable[[], None]], None]
+Post = Callable[[Callable[[], None]], object]
 Progress = Callable[[str, int, int], None]
 """Told of long work at the start: what, how much is done, how much there is."""
 

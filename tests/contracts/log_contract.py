@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from heedful.log.commit import Writer
 from heedful.log.cursor import Cursor
-from heedful.log.log import Bodies, Log
+from heedful.log.log import BodyStore, Log
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import MAX_OFFSET, Position, Record, Stored, partition_of, position
 from heedful.vocabulary.ids import NOBODY, EventId, SubjectId
@@ -29,7 +29,7 @@ class Readable(Protocol):
     def read(self, after: Cursor, *, limit: int) -> Sequence[Stored]: ...
 
 
-class AnyLog(Log, Bodies, Writer, Protocol):
+class AnyLog(Log, BodyStore, Writer, Protocol):
     """All that a log offers."""
 
 

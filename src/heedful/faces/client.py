@@ -50,7 +50,10 @@ class Client:
 
     def send(self, method: str, body: Mapping[str, Any]) -> CollectAnswer:
         """A Segment call in wire form. Raises Invalid, TooLarge or LogUnavailable; nothing was stored then."""
-        encoded = msgspec.json.encode(body)
+        try:
+            encoded = msgspec.json.encode(body)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Invalid("json_invalid", f"the call cannot be written as JSON: {error}") from error
         outcome: list[CollectAnswer | HeedfulError] = []
         self.engine.collect(method, encoded, SOURCE, outcome.append)
         return _only(outcome)
@@ -89,7 +92,8 @@ class Client:
             wire["context"] = {"itemId": question["item_id"]}
         try:
             request = msgspec.convert({"userId": user_id, **wire}, RecommendRequest)
-        except msgspec.ValidationError as error:
+            msgspec.json.encode(request)
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
             raise Invalid("request_invalid", str(error)) from error
         outcome: list[RecommendAnswer | HeedfulError] = []
         self.engine.recommend(request, outcome.append)

@@ -125,7 +125,7 @@ class TrendingInCategory:
         if not categories:
             return NOTHING
         members = self._catalogue.members(categories[0])
-        return _about(context.trail[0], *self._trends.top_in(self._horizon, members, limit))
+        return _about(context.trail[0], *self._trends.top_in(self._horizon, members, limit, context.as_of))
 
 
 class Newest:

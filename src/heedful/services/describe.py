@@ -9,6 +9,7 @@ import msgspec
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.services.collect.json_scan import Look, looks
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
@@ -45,11 +46,12 @@ class Describe:
         fates: list[EventFate] = []
         records = []
         for item in items:
-            event = Event(kind=ITEM, name=item.id, properties=msgspec.json.encode(item))
-            fault = _fault(item, event.properties)
-            if fault is None:
-                records.append(_record(event, f"catalogue:{uuid4().hex}", self._next_instant()))
-            fates.append(fault or EventFate(item.id, Status.ACCEPTED))
+            event = _event(item)
+            if isinstance(event, Event):
+                records.append(_record(event, f"catalogue:{uuid4().hex}", self._next_instant(item.id)))
+                fates.append(EventFate(item.id, Status.ACCEPTED))
+            else:
+                fates.append(event)
         self._submit(records, fates, done)
 
     def delete(self, item: ItemId, done: Done) -> None:
@@ -58,19 +60,20 @@ class Describe:
         if code < 0 or self._fold.catalogue.deleted(code):
             raise NotFound(f"there is no item {item!r}")
         event = Event(kind=ITEM_DELETED, name=item)
-        record = _record(event, f"catalogue:{uuid4().hex}", self._next_instant())
+        record = _record(event, f"catalogue:{uuid4().hex}", self._next_instant(item))
         self._submit([record], [EventFate(item, Status.ACCEPTED)], done)
 
     def put_as_of(self, described: Sequence[tuple[Item, Instant, str]], done: Done) -> None:
         """Describe items as they were at other times: (item, when, event id). A known event id adds nothing."""
-        fates = []
+        fates: list[EventFate] = []
         records = []
         for item, at, event_id in described:
-            event = Event(kind=ITEM, name=item.id, properties=msgspec.json.encode(item))
-            fault = _fault(item, event.properties)
-            if fault is None:
+            event = _event(item)
+            if isinstance(event, Event):
                 records.append(_record(event, event_id, at))
-            fates.append(fault or EventFate(item.id, Status.ACCEPTED))
+                fates.append(EventFate(item.id, Status.ACCEPTED))
+            else:
+                fates.append(event)
         self._submit(records, fates, done)
 
     def _submit(self, records: Sequence[Record], fates: Sequence[EventFate], done: Done) -> None:
@@ -85,9 +88,11 @@ class Describe:
         else:
             finished(())
 
-    def _next_instant(self) -> Instant:
-        """Now, and later than any before, so that of two descriptions the one called later wins."""
-        self._last = Instant(max(self._clock.now(), self._last + 1))
+    def _next_instant(self, item: ItemId) -> Instant:
+        """Now, and later than any before, so that of two descriptions the one called later wins: also over one
+        that was imported from the future or written before the clock was set back."""
+        said = self._fold.catalogue.said_at(self._fold.items.find(item))
+        self._last = Instant(max(self._clock.now(), self._last + 1, 0 if said is None else said + 1))
         return self._last
 
 
@@ -103,14 +108,20 @@ def _record(event: Event, event_id: str, at: Instant) -> Record:
     )
 
 
-def _fault(item: Item, encoded: bytes) -> EventFate | None:
-    """Why `item` cannot be kept, or None."""
+def _event(item: Item) -> Event | EventFate:
+    """The event that describes `item`, or why it cannot be kept: what is stored must always read again."""
     if not 1 <= len(item.id) <= 200:
-        return EventFate(
-            item.id[:200], Status.REFUSED, "item_id_invalid", "$.id", "an id has 1 to 200 characters"
-        )
+        return _refused(item, "item_id_invalid", "$.id", "an id has 1 to 200 characters")
+    try:
+        encoded = msgspec.json.encode(item)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return _refused(item, "item_invalid", "$", f"the item cannot be written as JSON: {error}")
     if len(encoded) > MAX_BYTES:
-        return EventFate(
-            item.id, Status.REFUSED, "item_too_large", "$", f"an item has at most {MAX_BYTES} bytes"
-        )
-    return None
+        return _refused(item, "item_too_large", "$", f"an item has at most {MAX_BYTES} bytes")
+    if looks(encoded, long=MAX_BYTES) is Look.TOO_DEEP:
+        return _refused(item, "json_too_deep", "$.properties", "the properties are nested too deep")
+    return Event(kind=ITEM, name=item.id, properties=encoded)
+
+
+def _refused(item: Item, code: str, path: str, message: str) -> EventFate:
+    return EventFate(item.id[:200], Status.REFUSED, code, path, message)

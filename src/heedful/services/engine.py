@@ -91,6 +91,8 @@ class Engine:
         if self._waiting:
             still = []
             for waiting in self._waiting:
+                if waiting.answered:
+                    continue
                 if self.fold.cursor.covers(waiting.after):
                     self._answer(waiting, behind=False)
                 else:

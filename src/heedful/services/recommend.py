@@ -17,6 +17,7 @@ from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter, Holds
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.reasons import Reasons
+from heedful.pipeline.sources import SessionNeighbours
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
@@ -30,7 +31,11 @@ from heedful.vocabulary.time import Clock, Instant, instant
 
 MAX_LIMIT = 100
 MAX_EXCLUDED = 1_000
+MAX_NAME = 200
+"""Characters of a person's id and of a placement's name, as of an event's: the decision keeps them."""
 _TRAIL = 6
+_OF_THE_TRAIL = SessionNeighbours.name
+"""The source that reads more of the trail than its newest item."""
 _NONE = np.empty(0, dtype=np.int32)
 _UNSAID = Instant(0)
 
@@ -91,7 +96,7 @@ class Recommend:
         answer = RecommendAnswer(
             decision_id=decision,
             items=self._items(slate),
-            personalized=_personalized(slate, context),
+            personalized=self._personalized(slate, context),
             position=self._fold.cursor.encode(),
             degraded=False,
             behind=behind,
@@ -129,6 +134,18 @@ class Recommend:
             as_of=instant(request.as_of) if request.as_of else now,
             limit=request.limit,
         )
+
+    def _personalized(self, slate: Slate, context: Context) -> bool:
+        """Whether anything the person did went into the score of an item that is shown."""
+        if not context.personal:
+            return False
+        mine = context.trail[len(context.trail) - context.personal :].tolist()
+        if not set(mine).isdisjoint(slate.because.tolist()):
+            return True
+        # The item on the page may speak loudest for each and still not have spoken alone.
+        ranked = slate.ranked
+        shown = np.isin(ranked.items, slate.items)
+        return bool((ranked.scores[shown, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
 
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:
@@ -218,14 +235,14 @@ def _check(request: RecommendRequest) -> None:
         raise Invalid("limit_invalid", f"limit must be 1 to {MAX_LIMIT}, not {request.limit}", path="$.limit")
     if len(request.exclude) > MAX_EXCLUDED:
         raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="$.exclude")
-
-
-def _personalized(slate: Slate, context: Context) -> bool:
-    """Whether anything the person did carried an item that is shown."""
-    if not context.personal:
-        return False
-    mine = context.trail[len(context.trail) - context.personal :].tolist()
-    return not set(mine).isdisjoint(slate.because.tolist())
+    names = (
+        ("userId", request.user_id),
+        ("anonymousId", request.anonymous_id),
+        ("placement", request.placement),
+    )
+    for path, name in names:
+        if name is not None and len(name) > MAX_NAME:
+            raise Invalid("id_too_long", f"{path} has at most {MAX_NAME} characters", path=f"$.{path}")
 
 
 def _unwatched(outcome: object) -> None:

@@ -133,6 +133,11 @@ class Catalogue:
         last = self._last.get(code)
         return last is not None and last.item is None
 
+    def said_at(self, code: int) -> Instant | None:
+        """When the last word on `code` was said, or None when there is none."""
+        last = self._last.get(code)
+        return None if last is None else last.at
+
     def categories_of(self, code: int) -> tuple[str, ...]:
         """The categories of `code` in its owner's order."""
         item = self.get(code)
