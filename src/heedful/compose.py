@@ -20,7 +20,7 @@ from heedful.log.log import Bodies, Log, LogReader
 from heedful.log.memory import MemoryLog
 from heedful.log.sqlite import SqliteLog
 from heedful.objects.folder import Folder
-from heedful.pipeline.candidates import Gatherer
+from heedful.pipeline.candidates import Candidates
 from heedful.pipeline.filters import NotExcluded, NotHidden, NotOwned, NotThisPage, Servable
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.policy import Greedy
@@ -57,7 +57,7 @@ MEMORY = ":memory:"
 
 WEIGHTS = {
     "sessions": 1.0,
-    "next": 0.4,
+    "next": 0.3,
     "together": 0.3,
     "category_7d": 0.1,
     "trending_1d": 0.04,
@@ -172,7 +172,7 @@ def pipeline_of(fold: Fold) -> Pipeline:
     fallback: tuple[Source, ...] = (Trending(fold.trends, "30d"), Newest(fold.catalogue))
     return Pipeline(
         items=fold.items,
-        gatherer=Gatherer(lambda: len(fold.items)),
+        candidates=Candidates(len(sources) + len(fallback), lambda: len(fold.items)),
         sources=sources,
         fallback=fallback,
         filters=(Servable(fold.catalogue), NotThisPage(), NotExcluded(), NotOwned(), NotHidden()),

@@ -1,102 +1,198 @@
-"""Candidates as columns: one row an item, one column a source, no object per candidate."""
+"""Candidates as columns: one row an item, one column a source, no object per candidate.
+
+The columns are written once and used again for every question, so that answering allocates next to nothing.
+One thread owns them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heedful.views.compiled import compiled
+from heedful.views.handles import (
+    Handle,
+    float64_at,
+    handle,
+    int32_at,
+    int64_at,
+    uint8_at,
+)
+
+MOST = 4_096
+"""Rows there is room for; what sources propose beyond is left out."""
+
+KEPT = 0
+"""The removal reason of a row that stays."""
+
+Scores = NDArray[np.float64] | NDArray[np.int64]
 
 
-class Proposal(NamedTuple):
-    """What one source proposes, best first.
+class Columns(NamedTuple):
+    """The arrays, as kernels take them.
 
-    items: int32 (n,), dense and distinct. scores: float64 (n,), positive, descending.
-    because: int32 (n,), the item that speaks for each, or -1.
+    item: int32 (MOST,). reason: uint8 (MOST,), KEPT or the number of the filter that removed the row.
+    total: float64 (MOST,), the ranker's score. carrier: int32 (MOST,), the column that gave most to it.
+    score: float64 (MOST * columns,), by row: each source's score divided by its best one, in [0, 1].
+    because: int32 (MOST * columns,), by row: the item that speaks for the row in that source, or -1.
+    row: int32 by dense item, the item's row or -1. meta: int64 (2,), how many rows, how many columns.
     """
 
-    items: NDArray[np.int32]
-    scores: NDArray[np.float64]
+    item: NDArray[np.int32]
+    reason: NDArray[np.uint8]
+    total: NDArray[np.float64]
+    carrier: NDArray[np.int32]
+    score: NDArray[np.float64]
     because: NDArray[np.int32]
+    row: NDArray[np.int32]
+    meta: NDArray[np.int64]
 
 
-class Candidates(NamedTuple):
-    """The union of all proposals.
+class Candidates:
+    """The candidates of one question at a time.
 
-    items: int32 (n,), dense and distinct.
-    scores: float64 (n, s), each source's score divided by its best one, in [0, 1]; 0 where it was silent.
-    because: int32 (n, s), the item that speaks for it in each source, or -1.
+    sources: how many columns. known: how many dense items there are now.
     """
 
-    items: NDArray[np.int32]
-    scores: NDArray[np.float64]
-    because: NDArray[np.int32]
-
-    def only(self, kept: NDArray[np.bool_]) -> Candidates:
-        """The rows where `kept`, bool (n,), is True."""
-        return Candidates(self.items[kept], self.scores[kept], self.because[kept])
-
-
-_NO_ITEMS = np.empty(0, dtype=np.int32)
-
-
-class Gatherer:
-    """Joins proposals. Holds one scratch column as long as the catalogue, so joining allocates little.
-
-    known: how many dense items there are now.
-    """
-
-    def __init__(self, known: Callable[[], int]) -> None:
+    def __init__(self, sources: int, known: Callable[[], int]) -> None:
+        self.sources = sources
         self._known = known
-        self._row = np.full(1_024, -1, dtype=np.int32)
+        self.columns = Columns(
+            item=np.zeros(MOST, dtype=np.int32),
+            reason=np.zeros(MOST, dtype=np.uint8),
+            total=np.zeros(MOST),
+            carrier=np.zeros(MOST, dtype=np.int32),
+            score=np.zeros(MOST * sources),
+            because=np.zeros(MOST * sources, dtype=np.int32),
+            row=np.full(1_024, -1, dtype=np.int32),
+            meta=np.array([0, sources], dtype=np.int64),
+        )
+        self.handle: Handle = handle(self.columns)
 
-    def gather(self, proposals: Sequence[Proposal]) -> Candidates:
-        """The union, rows in order of first mention, columns in the order of `proposals`."""
-        parts = [proposal for proposal in proposals if len(proposal.items)]
-        if not parts:
-            return Candidates(
-                _NO_ITEMS, np.empty((0, len(proposals))), np.empty((0, len(proposals)), np.int32)
-            )
-        items, scores, because = (np.concatenate(column) for column in zip(*parts, strict=True))
-        ends = np.array(list(accumulate(len(proposal.items) for proposal in proposals)), dtype=np.int64)
-        if self._known() > len(self._row):
-            self._row = np.full(self._known() * 2, -1, dtype=np.int32)
-        return Candidates(*_gather(items, scores, because, ends, self._row))
+    def clear(self) -> None:
+        """Forget the last question."""
+        if self._known() > len(self.columns.row):
+            self.columns = self.columns._replace(row=np.full(self._known() * 2, -1, dtype=np.int32))
+            self.columns.meta[0] = 0
+            self.handle = handle(self.columns)
+        else:
+            _clear(self.handle)
+
+    def add(self, source: int, items: NDArray[np.int32], scores: Scores, because: NDArray[np.int32]) -> None:
+        """Write one source's proposal, best first: items (n,), scores (n,) above 0, because (n,) or (1,)."""
+        if len(items):
+            _add(self.handle, source, items, scores, because)
+
+    def remove_items(self, items: NDArray[np.int32], reason: int) -> int:
+        """Remove every row whose item is among `items`; returns how many rows went."""
+        return int(_remove_items(self.handle, items, reason))
+
+    def remove_unless(self, allowed: NDArray[np.bool_], reason: int) -> int:
+        """Remove every row whose item is not `allowed`, bool by dense item; returns how many went."""
+        return int(_remove_unless(self.handle, allowed, reason))
+
+    def remove_rows(self, rows: NDArray[np.bool_], reason: int) -> int:
+        """Remove the rows where `rows`, bool (len(self),), is True and that were there; returns how many."""
+        reasons = self.reasons
+        going = rows & (reasons == KEPT)
+        reasons[going] = reason
+        return int(np.count_nonzero(going))
+
+    def __len__(self) -> int:
+        """How many rows there are, removed ones too."""
+        return int(self.columns.meta[0])
+
+    @property
+    def items(self) -> NDArray[np.int32]:
+        """The items, shape (n,), removed ones too. A view that the next question overwrites."""
+        return self.columns.item[: len(self)]
+
+    @property
+    def reasons(self) -> NDArray[np.uint8]:
+        """Why each row was removed, or KEPT, shape (n,). A view that the next question overwrites."""
+        return self.columns.reason[: len(self)]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The sources' scores, shape (n, sources). A view that the next question overwrites."""
+        return self.columns.score[: len(self) * self.sources].reshape(-1, self.sources)
+
+    @property
+    def because(self) -> NDArray[np.int32]:
+        """The items that speak for each row, shape (n, sources). A view that the next question overwrites."""
+        return self.columns.because[: len(self) * self.sources].reshape(-1, self.sources)
+
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """The ranker's scores, shape (n,). A view that the next question overwrites."""
+        return self.columns.total[: len(self)]
 
 
 @compiled
-def _gather(
-    items: NDArray[np.int32],
-    scores: NDArray[np.float64],
-    because: NDArray[np.int32],
-    ends: NDArray[np.int64],
-    row_of: NDArray[np.int32],
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]:
-    unique = np.empty(len(items), dtype=np.int32)
-    columns = np.zeros((len(items), len(ends)), dtype=np.float64)
-    reasons = np.full((len(items), len(ends)), -1, dtype=np.int32)
-    count = 0
-    start = 0
-    for source in range(len(ends)):
-        best = 0.0
-        for i in range(start, ends[source]):
-            best = max(best, scores[i])
-        for i in range(start, ends[source]):
-            item = items[i]
-            row = row_of[item]
-            if row < 0:
-                row = np.int32(count)
-                row_of[item] = row
-                unique[count] = item
-                count += 1
-            if best > 0.0:
-                columns[row, source] = scores[i] / best
-            reasons[row, source] = because[i]
-        start = ends[source]
-    for i in range(count):
-        row_of[unique[i]] = -1
-    return unique[:count], columns[:count], reasons[:count]
+def columns_of(table: Handle) -> Columns:
+    """The arrays behind a handle."""
+    return Columns(
+        int32_at(table, 0), uint8_at(table, 1), float64_at(table, 2), int32_at(table, 3), float64_at(table, 4),
+        int32_at(table, 5), int32_at(table, 6), int64_at(table, 7),
+    )  # fmt: skip
+
+
+@compiled
+def _clear(table: Handle) -> None:
+    columns = columns_of(table)
+    for row in range(columns.meta[0]):
+        columns.row[columns.item[row]] = -1
+    columns.meta[0] = 0
+
+
+@compiled
+def _add(
+    table: Handle, source: int, items: NDArray[np.int32], scores: Scores, because: NDArray[np.int32]
+) -> None:
+    columns = columns_of(table)
+    count, width = columns.meta[0], columns.meta[1]
+    best = float(scores[0])
+    for i in range(len(items)):
+        item = items[i]
+        row = columns.row[item]
+        if row < 0:
+            if count == MOST:
+                continue
+            row = np.int32(count)
+            count += 1
+            columns.row[item] = row
+            columns.item[row] = item
+            columns.reason[row] = KEPT
+            for column in range(width):
+                columns.score[row * width + column] = 0.0
+                columns.because[row * width + column] = -1
+        place = row * width + source
+        columns.score[place] = scores[i] / best
+        columns.because[place] = because[i if len(because) > 1 else 0]
+    columns.meta[0] = count
+
+
+@compiled
+def _remove_items(table: Handle, items: NDArray[np.int32], reason: int) -> int:
+    columns = columns_of(table)
+    removed = 0
+    for i in range(len(items)):
+        row = columns.row[items[i]]
+        if row >= 0 and columns.reason[row] == KEPT:
+            columns.reason[row] = reason
+            removed += 1
+    return removed
+
+
+@compiled
+def _remove_unless(table: Handle, allowed: NDArray[np.bool_], reason: int) -> int:
+    columns = columns_of(table)
+    removed = 0
+    for row in range(columns.meta[0]):
+        if columns.reason[row] == KEPT and not allowed[columns.item[row]]:
+            columns.reason[row] = reason
+            removed += 1
+    return removed

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.context import Context
 from heedful.views.catalogue import Catalogue
-from heedful.views.compiled import compiled
 from heedful.views.dictionary import Items
 from heedful.vocabulary.item import Item
-
-Mask = NDArray[np.bool_]
 
 
 class Filter(Protocol):
@@ -22,8 +19,8 @@ class Filter(Protocol):
 
     name: str
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
-        """For each of `items`, shape (n,), whether it may stay; None where all may."""
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
+        """Remove what must go under the number `reason`; returns how many rows went."""
 
 
 class Servable:
@@ -34,19 +31,9 @@ class Servable:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
         del context
-        mask: Mask = self._catalogue.servable[items]
-        return mask
-
-
-class NotExcluded:
-    """Out go items that the request names."""
-
-    name = "excluded"
-
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
-        return _absent(items, context.excluded) if len(context.excluded) else None
+        return candidates.remove_unless(self._catalogue.servable, reason)
 
 
 class NotThisPage:
@@ -54,11 +41,17 @@ class NotThisPage:
 
     name = "current"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
-        if not len(context.trail):
-            return None
-        mask: Mask = items != context.trail[0]
-        return mask
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
+        return candidates.remove_items(context.trail[:1], reason) if len(context.trail) else 0
+
+
+class NotExcluded:
+    """Out go items that the request names."""
+
+    name = "excluded"
+
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
+        return candidates.remove_items(context.excluded, reason) if len(context.excluded) else 0
 
 
 class NotOwned:
@@ -66,8 +59,8 @@ class NotOwned:
 
     name = "owned"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
-        return _absent(items, context.owned) if len(context.owned) else None
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
+        return candidates.remove_items(context.owned, reason) if len(context.owned) else 0
 
 
 class NotHidden:
@@ -75,8 +68,8 @@ class NotHidden:
 
     name = "hidden"
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask | None:
-        return _absent(items, context.hidden) if len(context.hidden) else None
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
+        return candidates.remove_items(context.hidden, reason) if len(context.hidden) else 0
 
 
 class Holds:
@@ -91,22 +84,11 @@ class Holds:
         self._catalogue = catalogue
         self._items = items
 
-    def keeps(self, context: Context, items: NDArray[np.int32]) -> Mask:
+    def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
         del context
         get, ids, holds = self._catalogue.get, self._items.ids, self._condition
-        return np.array([holds(get(code), ids[code]) for code in items.tolist()], dtype=np.bool_)
-
-
-def _absent(items: NDArray[np.int32], banned: NDArray[np.int32]) -> Mask:
-    """Whether each of `items` is not among `banned`."""
-    mask: Mask = _search(items, np.sort(banned))
-    return mask
-
-
-@compiled
-def _search(items: NDArray[np.int32], banned: NDArray[np.int32]) -> NDArray[np.bool_]:
-    absent = np.empty(len(items), dtype=np.bool_)
-    for i in range(len(items)):
-        place = np.searchsorted(banned, items[i])
-        absent[i] = place == len(banned) or banned[place] != items[i]
-    return absent
+        failing = [
+            kept == KEPT and not holds(get(code), ids[code])
+            for code, kept in zip(candidates.items.tolist(), candidates.reasons.tolist(), strict=True)
+        ]
+        return candidates.remove_rows(np.array(failing, dtype=np.bool_), reason)

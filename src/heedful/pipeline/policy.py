@@ -7,7 +7,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.pipeline.candidates import KEPT, Candidates, columns_of
 from heedful.views.compiled import compiled
+from heedful.views.handles import Handle
 
 
 class Choice(NamedTuple):
@@ -20,10 +22,8 @@ class Choice(NamedTuple):
 class Policy(Protocol):
     """Chooses what is shown, and says with what probability."""
 
-    def choose(
-        self, scores: NDArray[np.float64], keys: NDArray[np.uint64], *, size: int, seed: int
-    ) -> Choice:
-        """Choose min(size, n) rows of `scores`, shape (n,). Ties go to the lower of `keys`, shape (n,).
+    def choose(self, candidates: Candidates, keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
+        """Choose at most `size` of the rows that were kept. Ties go to the lower of `keys`, by dense item.
 
         All chance comes from `seed`, which the decision keeps, so that a slate can be replayed.
         """
@@ -32,23 +32,26 @@ class Policy(Protocol):
 class Greedy:
     """The best first, nothing left to chance: every propensity is 1."""
 
-    def choose(
-        self, scores: NDArray[np.float64], keys: NDArray[np.uint64], *, size: int, seed: int
-    ) -> Choice:
+    def choose(self, candidates: Candidates, keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
         del seed
-        rows = _best(scores, keys, min(size, len(scores)))
-        return Choice(rows, np.ones(len(rows), dtype=np.float64))
+        rows = _best(candidates.handle, keys, size)
+        return Choice(rows, np.ones(len(rows)))
 
 
 @compiled
-def _best(scores: NDArray[np.float64], keys: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
+def _best(table: Handle, keys: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
+    columns = columns_of(table)
+    total = columns.total
     best = np.empty(size, dtype=np.int64)
     count = 0
-    for row in range(len(scores)):
+    for row in range(columns.meta[0]):
+        if columns.reason[row] != KEPT:
+            continue
+        key = keys[columns.item[row]]
         place = count
         while place > 0:
             other = best[place - 1]
-            if scores[other] > scores[row] or (scores[other] == scores[row] and keys[other] <= keys[row]):
+            if total[other] > total[row] or (total[other] == total[row] and keys[columns.item[other]] <= key):
                 break
             place -= 1
         if place >= size:
@@ -58,4 +61,4 @@ def _best(scores: NDArray[np.float64], keys: NDArray[np.uint64], size: int) -> N
         for shifted in range(count - 1, place, -1):
             best[shifted] = best[shifted - 1]
         best[place] = row
-    return best
+    return best[:count]

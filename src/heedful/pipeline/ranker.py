@@ -1,4 +1,4 @@
-"""How good each candidate is for this question. Maps columns to one score a row; learns and drops nothing."""
+"""How good each candidate is for this question. Writes one score a row; learns and drops nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.pipeline.candidates import Candidates
+from heedful.pipeline.candidates import Candidates, columns_of
+from heedful.views.compiled import compiled
+from heedful.views.handles import Handle
 
 
 class Ranker(Protocol):
     """A guess at how well each row will do."""
 
-    def score(self, candidates: Candidates) -> NDArray[np.float64]:
-        """One finite score a row, shape (n,), higher is better; n = 0 included."""
+    def score(self, candidates: Candidates) -> None:
+        """Write `totals`, one finite score a row, higher is better, and the column that carried each."""
 
 
 class Blend:
@@ -27,5 +29,20 @@ class Blend:
     def __init__(self, sources: Sequence[str], weights: Mapping[str, float]) -> None:
         self._weights = np.array([weights.get(source, 0.0) for source in sources], dtype=np.float64)
 
-    def score(self, candidates: Candidates) -> NDArray[np.float64]:
-        return candidates.scores @ self._weights
+    def score(self, candidates: Candidates) -> None:
+        _blend(candidates.handle, self._weights)
+
+
+@compiled
+def _blend(table: Handle, weights: NDArray[np.float64]) -> None:
+    columns = columns_of(table)
+    width = columns.meta[1]
+    for row in range(columns.meta[0]):
+        total, most, carrier = 0.0, -1.0, 0
+        for column in range(width):
+            share = columns.score[row * width + column] * weights[column]
+            total += share
+            if share > most:
+                most, carrier = share, column
+        columns.total[row] = total
+        columns.carrier[row] = carrier

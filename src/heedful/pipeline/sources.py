@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.pipeline.candidates import Proposal
+from heedful.pipeline.candidates import Candidates
 from heedful.pipeline.context import Context
 from heedful.views.catalogue import Catalogue
 from heedful.views.cooccurrence import Cooccurrence
@@ -21,8 +21,8 @@ from heedful.views.sessions import BOUGHT, CARTED
 from heedful.views.trends import Trends
 from heedful.vocabulary.time import HOUR
 
-_NO_ITEMS = np.empty(0, dtype=np.int32)
-NOTHING = Proposal(_NO_ITEMS, np.empty(0, dtype=np.float64), _NO_ITEMS)
+_NOTHING = np.full(1, -1, dtype=np.int32)
+"""Nothing speaks for these items but themselves."""
 
 
 class Source(Protocol):
@@ -30,47 +30,55 @@ class Source(Protocol):
 
     name: str
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
-        """Up to `limit` (1 to 1,000) distinct items, best first. None is an ordinary answer."""
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        """Write up to `limit` (1 to 1,000) distinct items, best first, into `column`; returns how many.
+
+        None is an ordinary answer.
+        """
 
 
 class SessionNeighbours:
     """Items of the sessions most like this one: VMIS-kNN (Kersbergen et al., SIGMOD 2022) on the live index.
 
-    newest: sessions read per item (m). neighbours: sessions that count (k).
+    newest: sessions read per item (m). count: sessions that count (k). trail: items of the trail that count.
+    Three items and 300 sessions score as well on the validation clicks of `benchmarks/quality.py` as more do.
     """
 
     name = "sessions"
 
     def __init__(
-        self, neighbours: Neighbours, *, newest: int = 500, count: int = 100, trail: int = 4
+        self, neighbours: Neighbours, *, newest: int = 300, count: int = 100, trail: int = 3
     ) -> None:
         self._neighbours = neighbours
         self._newest = newest
         self._count = count
         self._trail = trail
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
         trail = context.trail[: self._trail]
         if not len(trail):
-            return NOTHING
-        found = self._neighbours.read(trail, limit, m=self._newest, k=self._count)
-        return Proposal(found.items, found.scores.astype(np.float64), found.because)
+            return 0
+        found = self._neighbours.peek(trail, limit, m=self._newest, k=self._count)
+        candidates.add(column, found.items, found.scores, found.because)
+        return len(found.items)
 
 
 class NextItems:
-    """What people went on to after the newest item of the trail: sequential rules (Ludewig and Jannach, 2018)."""
+    """What people looked at after the newest item of the trail: sequential rules (Ludewig, Jannach, 2018)."""
 
     name = "next"
 
-    def __init__(self, rules: Rules, *, newest: int = 100) -> None:
+    def __init__(self, rules: Rules, *, newest: int = 60) -> None:
         self._rules = rules
         self._newest = newest
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
-        if not len(context.trail):
-            return NOTHING
-        return _about(context.trail[0], *self._rules.read(context.trail[:1], limit, m=self._newest))
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        newest = context.trail[:1]
+        if not len(newest):
+            return 0
+        found = self._rules.peek(newest, limit, m=self._newest)
+        candidates.add(column, found.items, found.scores, newest)
+        return len(found.items)
 
 
 class BoughtTogether:
@@ -78,15 +86,17 @@ class BoughtTogether:
 
     name = "together"
 
-    def __init__(self, cooccurrence: Cooccurrence, *, newest: int = 300) -> None:
+    def __init__(self, cooccurrence: Cooccurrence, *, newest: int = 100) -> None:
         self._cooccurrence = cooccurrence
         self._newest = newest
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
-        if not len(context.trail):
-            return NOTHING
-        item = context.trail[0]
-        return _about(item, *self._cooccurrence.read(int(item), limit, deed=BOUGHT | CARTED, m=self._newest))
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        newest = context.trail[:1]
+        if not len(newest):
+            return 0
+        found = self._cooccurrence.peek(newest, limit, deed=BOUGHT | CARTED, m=self._newest)
+        candidates.add(column, found.items, found.scores, newest)
+        return len(found.items)
 
 
 class Trending:
@@ -96,16 +106,17 @@ class Trending:
         self.name = f"trending_{horizon}"
         self._trends = trends
         self._horizon = horizon
-
         self._asked: tuple[int, int, int] | None = None
-        self._last = NOTHING
+        self._items: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+        self._scores: NDArray[np.float64] = np.empty(0)
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
         asked = (self._trends.changes, context.as_of // HOUR, limit)
         if asked != self._asked:  # the same as last time, until something happens or the hour turns
-            items, scores = self._trends.top(self._horizon, limit, context.as_of)
-            self._asked, self._last = asked, Proposal(items, scores, np.full(len(items), -1, dtype=np.int32))
-        return self._last
+            self._items, self._scores = self._trends.top(self._horizon, limit, context.as_of)
+            self._asked = asked
+        candidates.add(column, self._items, self._scores, _NOTHING)
+        return len(self._items)
 
 
 class TrendingInCategory:
@@ -117,15 +128,15 @@ class TrendingInCategory:
         self._catalogue = catalogue
         self._horizon = horizon
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
-        if not len(context.trail):
-            return NOTHING
-        item = int(context.trail[0])
-        categories = self._catalogue.categories_of(item)
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        newest = context.trail[:1]
+        categories = self._catalogue.categories_of(int(newest[0])) if len(newest) else ()
         if not categories:
-            return NOTHING
+            return 0
         members = self._catalogue.members(categories[0])
-        return _about(context.trail[0], *self._trends.top_in(self._horizon, members, limit, context.as_of))
+        items, scores = self._trends.top_in(self._horizon, members, limit, context.as_of)
+        candidates.add(column, items, scores, newest)
+        return len(items)
 
 
 class Newest:
@@ -136,12 +147,8 @@ class Newest:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def propose(self, context: Context, *, limit: int) -> Proposal:
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
         del context
         items = self._catalogue.newest(limit)
-        return Proposal(items, 1.0 / np.arange(1, len(items) + 1), np.full(len(items), -1, dtype=np.int32))
-
-
-def _about(item: np.int32, items: NDArray[np.int32], scores: NDArray[np.float64 | np.int64]) -> Proposal:
-    """A proposal that `item` alone speaks for."""
-    return Proposal(items, scores.astype(np.float64), np.full(len(items), item, dtype=np.int32))
+        candidates.add(column, items, 1.0 / np.arange(1, len(items) + 1), _NOTHING)
+        return len(items)

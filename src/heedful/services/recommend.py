@@ -12,6 +12,7 @@ import numpy as np
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.pipeline.candidates import KEPT
 from heedful.pipeline.conditions import compiled_condition, parse
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter, Holds
@@ -143,9 +144,9 @@ class Recommend:
         if not set(mine).isdisjoint(slate.because.tolist()):
             return True
         # The item on the page may speak loudest for each and still not have spoken alone.
-        ranked = slate.ranked
-        shown = np.isin(ranked.items, slate.items)
-        return bool((ranked.scores[shown, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
+        candidates = self._pipeline.candidates
+        rows = candidates.columns.row[slate.items]
+        return bool((candidates.scores[rows, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
 
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:
@@ -196,8 +197,9 @@ class Recommend:
 
     def _trace(self, slate: Slate, context: Context) -> dict[str, Any]:
         """Everything that happened on the way, in external ids, for people who may see it."""
-        ids = self._fold.items.ids
-        ranked = slate.ranked
+        ids, candidates, names = self._fold.items.ids, self._pipeline.candidates, self._pipeline.names
+        items, reasons = candidates.items, candidates.reasons
+        kept = reasons == KEPT
         return {
             "subjectKnown": context.subject != MISSING,
             "trail": [ids[item] for item in context.trail.tolist()],
@@ -209,22 +211,25 @@ class Recommend:
                     "considered": stage.considered,
                     "kept": stage.kept,
                     "removed": stage.removed,
-                    "removedItems": [ids[item] for item in stage.items.tolist()],
                 }
                 for stage in slate.stages
             ],
+            "removed": {
+                stage.name: [ids[item] for item in items[reasons == stage.reason].tolist()]
+                for stage in slate.stages
+                if stage.stage == "filter" and stage.removed
+            },
             "candidates": [
                 {
                     "itemId": ids[item],
                     "score": score,
-                    "sources": {
-                        name: value
-                        for name, value in zip(self._pipeline.names, row, strict=True)
-                        if value > 0
-                    },
+                    "sources": {name: value for name, value in zip(names, row, strict=True) if value > 0},
                 }
                 for item, score, row in zip(
-                    ranked.items.tolist(), slate.ranked_scores.tolist(), ranked.scores.tolist(), strict=True
+                    items[kept].tolist(),
+                    candidates.totals[kept].tolist(),
+                    candidates.scores[kept].tolist(),
+                    strict=True,
                 )
             ],
         }

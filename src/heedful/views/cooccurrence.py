@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heedful.views.arena import Column
 from heedful.views.compiled import compiled
@@ -31,9 +32,21 @@ class Cooccurrence:
         itself for a session to count; BOUGHT for "bought together". m: how many of the newest sessions of
         `item` are read. A score is the number of sessions.
         """
-        index, sheet = self._desk.open()
         asked = np.array([item], dtype=np.int32)
-        return self._desk.answer(_read(index, sheet, asked, min(how_many, MOST), deed, own, m))
+        return self.peek(asked, how_many, deed=deed, own=own, m=m).copied()
+
+    def peek(
+        self,
+        asked: NDArray[np.int32],
+        how_many: int,
+        *,
+        deed: int = BOUGHT,
+        own: int = ANYTHING,
+        m: int = 500,
+    ) -> Ranked:
+        """What `read` answers for `asked`, shape (1,), as views that the next reading of any reader overwrites."""
+        index, sheet = self._desk.open()
+        return self._desk.glance(_read(index, sheet, asked, min(how_many, MOST), deed, own, m))
 
 
 @compiled

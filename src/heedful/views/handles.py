@@ -122,6 +122,12 @@ def uint16_at(table: Handle, place: int) -> NDArray[Any]:
 
 
 @compiled
+def float64_at(table: Handle, place: int) -> NDArray[Any]:
+    """The `place`-th array of the handle, of float64."""
+    return carray(_pointer(table[2 * place]), (table[2 * place + 1],), dtype=np.float64)
+
+
+@compiled
 def uint8_at(table: Handle, place: int) -> NDArray[Any]:
     """The `place`-th array of the handle, of uint8."""
     return carray(_pointer(table[2 * place]), (table[2 * place + 1],), dtype=np.uint8)

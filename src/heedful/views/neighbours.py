@@ -98,13 +98,20 @@ class Neighbours:
         m: newest sessions per item. k: neighbours. excluded: how many of the newest current items are not
         answered. Current items beyond LONGEST do not count.
         """
+        found = self.peek(current, how_many, m=m, k=k, excluded=excluded)
+        return Neighbourhood(found.items.copy(), found.scores.copy(), found.because.copy())
+
+    def peek(
+        self, current: NDArray[np.int32], how_many: int, *, m: int = 500, k: int = 100, excluded: int = 1
+    ) -> Neighbourhood:
+        """What `read` answers, as views that the next reading of any reader overwrites."""
         current = current[:LONGEST]
         if len(current) * m >= len(self._room.slots):
             self._room = _room(LONGEST * m)
             self._handle = handle(self._room)
         index, sheet = self._desk.open()
         n = _read(index, sheet, self._handle, current, min(how_many, MOST), m, k, excluded)
-        return Neighbourhood(*self._desk.answer(n), self._room.because[:n].copy())
+        return Neighbourhood(*self._desk.glance(n), self._room.because[:n])
 
 
 def _room(sessions: int) -> _Room:

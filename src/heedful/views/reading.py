@@ -23,13 +23,17 @@ MOST = 4_096
 
 
 class Ranked(NamedTuple):
-    """The best items with their scores, best first, ties by the item's key. Copies, shape (n,) each.
+    """The best items with their scores, best first, ties by the item's key, shape (n,) each.
 
     items: int32, dense. scores: int64, only comparable within one answer.
     """
 
     items: NDArray[np.int32]
     scores: NDArray[np.int64]
+
+    def copied(self) -> Ranked:
+        """The same in arrays of its own."""
+        return Ranked(self.items.copy(), self.scores.copy())
 
 
 class Sheet(NamedTuple):
@@ -73,9 +77,9 @@ class Desk:
             self._handle = handle(self._sheet)
         return self.sessions.handle, self._handle
 
-    def answer(self, count: int) -> Ranked:
-        """The first `count` of the sheet's answer."""
-        return Ranked(self._sheet.best[:count].copy(), self._sheet.points[:count].copy())
+    def glance(self, count: int) -> Ranked:
+        """The first `count` of the sheet's answer, as views that the next reading overwrites."""
+        return Ranked(self._sheet.best[:count], self._sheet.points[:count])
 
 
 @compiled

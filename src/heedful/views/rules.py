@@ -33,8 +33,12 @@ class Rules:
         sessions of each are read. excluded: how many of the newest current items are not answered. Sums
         beyond 2^31 would overflow: m times sum of weights must stay below 850,000.
         """
+        return self.peek(current, how_many, m=m, excluded=excluded).copied()
+
+    def peek(self, current: NDArray[np.int32], how_many: int, *, m: int = 500, excluded: int = 1) -> Ranked:
+        """What `read` answers, as views that the next reading of any reader overwrites."""
         index, sheet = self._desk.open()
-        return self._desk.answer(_read(index, sheet, current, min(how_many, MOST), m, excluded))
+        return self._desk.glance(_read(index, sheet, current, min(how_many, MOST), m, excluded))
 
 
 @compiled
