@@ -205,7 +205,7 @@ def freshness(served: Served, times: int = 200) -> list[Row]:
     """How many next answers show what was just acknowledged: to the same person, and to another."""
     own = other = 0
     for n in range(times):
-        new, known = f"fresh-{n}", f"item-{n:06d}"
+        new, known = f"fresh-{n}", f"item-{ITEMS // 2 + n:06d}"
         for item in (known, new):
             _post(served, "track", _WRITE, {
                 "anonymousId": f"first-{n}", "event": "Product Viewed", "properties": {"product_id": item},

@@ -40,6 +40,7 @@ from heedful.services.collect import Collect
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.recommend import Recommend
+from heedful.services.rehearse import rehearse
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
@@ -51,7 +52,7 @@ from heedful.views.rules import Rules
 from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import Settings
-from heedful.vocabulary.time import DAY, MINUTE, Clock, Instant, SystemClock
+from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
 
 MEMORY = ":memory:"
 
@@ -181,6 +182,11 @@ def pipeline_of(fold: Fold) -> Pipeline:
     )
 
 
+def rehearse_kernels(told: Progress | None = None) -> None:
+    """Compile and load every numeric kernel, on a shop in memory that is thrown away."""
+    rehearse(open_engine(MEMORY, clock=FixedClock(Instant(4 * DAY))), told)
+
+
 class _FullLog(Log, Bodies, Writer, Protocol):
     """What a log must offer to be an engine's own."""
 
@@ -227,7 +233,7 @@ def _engine(
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,
         snapshot_every=settings.snapshot_every,
-        fresh_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
+        empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
     return engine
 
@@ -257,4 +263,6 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside)))
+    sys.exit(
+        run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside, rehearse=rehearse_kernels))
+    )

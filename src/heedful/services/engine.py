@@ -61,9 +61,10 @@ class Engine:
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
-        fresh_fold: Callable[[], Fold],
+        empty_fold: Callable[[], Fold],
     ) -> None:
-        self.stopped = stopped
+        self._log_stopped = stopped
+        self._broken: str | None = None
         self.fold = fold
         self.collecting = collect
         self.describing = describe
@@ -71,7 +72,7 @@ class Engine:
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
-        self._fresh_fold = fresh_fold
+        self.empty_fold = empty_fold
         self._waiting: list[Waiting] = []
         self.snapshot_at = 0
         self._snapshot_every = snapshot_every
@@ -85,9 +86,22 @@ class Engine:
     def later(self, later: Later) -> None:
         self._commits.later = later
 
+    def stopped(self) -> str | None:
+        """Why this engine must not go on, or None: its log stopped, or its state can no longer be trusted."""
+        return self._log_stopped() or self._broken
+
+    def stored(self) -> Sequence[Stored]:
+        """The first records of the log, at most 10,000."""
+        return self._log.read(Cursor(), limit=10_000)
+
     def folded(self, stored: Sequence[Stored]) -> None:
         """Count what became durable in, then answer whoever waited for it."""
-        self.fold.apply(stored)
+        try:
+            self.fold.apply(stored)
+        except Exception as error:
+            # Durable and not counted: only a fold from the log brings the state back. A restart does that.
+            self._broken = f"the views could not take what the log holds: {error!r}"
+            raise
         if self._waiting:
             still = []
             for waiting in self._waiting:
@@ -151,7 +165,7 @@ class Engine:
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Fold the log from zero beside the live state and compare the digests."""
-        return verify(self.fold, self._fresh_fold(), self._log, progress=progress)
+        return verify(self.fold, self.empty_fold(), self._log, progress=progress)
 
     def place(self) -> int:
         """How many records the fold has passed."""

@@ -53,6 +53,7 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
     async def main() -> int:
         loop = asyncio.get_running_loop()
         with progress() as told:
+            opener.rehearse(told)
             engine = opener.engine(data, post=loop.call_soon_threadsafe, progress=told)
         try:
             engine.later = loop.call_later
