@@ -8,12 +8,9 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.recommendation import Reason
 
 _ABOUT = {
-    "sessions": (
-        "viewed_together",
-        "Others who looked at “{}” looked at this too",
-    ),
+    "sessions": ("viewed_together", "Looked at in the same visits as “{}”"),
     "next": ("viewed_next", "Often looked at next after “{}”"),
-    "together": ("bought_together", "Often bought in the same visit as “{}”"),
+    "together": ("bought_together", "Often bought or put into the basket in the same visit as “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),
 }
 _PLAIN = {
