@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,13 @@ import typer
 
 from heedful.compose import keys_of, open_engine, read_settings, snapshot_beside
 from heedful.faces.cli.app import build as command_line
+from heedful.faces.cli.bring_in import opened
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.app import build, described
 from heedful.faces.http.problem import KINDS
 from heedful.records.keys import KeyKind
+from heedful.services.columns import Columns, Table
+from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, DEFAULT_MEANINGS, Meaning
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
@@ -317,7 +324,7 @@ def test_the_readmes_tour_shows_an_answer_that_a_click_changed(demo: dict[str, s
 
 def test_the_readmes_commands_exist_with_their_options() -> None:
     known = dict(commands())
-    shown = re.findall(r"^heedful (\w+) (.*(?:\\\n.*)*)", text_of("README.md"), re.MULTILINE)
+    shown = re.findall(r"^heedful (\w+) ((?:.*\\\n)*.*)", text_of("README.md"), re.MULTILINE)
     assert {name for name, _ in shown} >= {"import", "recommend"}
     for name, rest in shown:
         assert set(re.findall(r"(?<!\S)--[\w-]+", rest)) <= options(known[f"heedful {name}"])
@@ -328,3 +335,39 @@ def test_the_readme_promises_only_targets_that_the_makefile_has() -> None:
     for page in PAGES:
         named = set(re.findall(r"(?:`|^)make (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE))
         assert named <= targets, f"{page.name} speaks of make {named - targets}"
+
+
+def retail() -> Path:
+    """Where the real file is: HEEDFUL_DATA, or beside the repository."""
+    return (
+        Path(os.environ.get("HEEDFUL_DATA", ROOT / "../shared/data"))
+        / "online_retail"
+        / "online_retail.csv.zst"
+    )
+
+
+@pytest.mark.skipif(
+    not retail().exists(), reason="no online_retail.csv.zst under HEEDFUL_DATA or ../shared/data"
+)
+def test_the_readmes_import_accounts_for_every_line_as_it_says() -> None:
+    (shown,) = re.findall(r"^heedful import ((?:.*\\\n)*.*)", text_of("README.md"), re.MULTILINE)
+    words = shlex.split(shown)
+    given: dict[str, list[str]] = {}
+    for word, value in pairwise(words):
+        if word.startswith("--"):
+            given.setdefault(word, []).append(value)
+    pairs = {name: dict(pair.split("=") for pair in given[name]) for name in ("--map", "--skip")}
+    columns = Columns(
+        names=pairs["--map"],
+        event=given["--event"][0],
+        zone=given["--zone"][0],
+        currency=given["--currency"][0],
+        skip={column: tuple(values.split(",")) for column, values in pairs["--skip"].items()},
+    )
+    with opened(retail()) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        kinds = Counter(type(call) for _, call, _ in Table(columns).calls(text))
+    counted = {"accepted": kinds[bytes], "skipped on purpose": kinds[type(None)], "refused": kinds[Invalid]}
+    table = dict(re.findall(r"│ (\w[\w ]+?) +│ +([\d,]+) │", text_of("README.md")))
+    assert {name: table[name] for name in counted} == {name: f"{count:,}" for name, count in counted.items()}
+    assert f"{kinds.total():,} lines" in text_of("README.md")

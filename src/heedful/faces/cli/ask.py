@@ -21,7 +21,9 @@ def add_to(app: typer.Typer) -> None:
         anonymous: Annotated[str | None, typer.Option(help="The anonymous visitor it is for.")] = None,
         item: Annotated[str | None, typer.Option(help="The item on the page.")] = None,
         limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
-        as_of: Annotated[str | None, typer.Option(help="Answer as of this ISO 8601 time.")] = None,
+        as_of: Annotated[
+            str | None, typer.Option(help="Answer as of this time, as 2026-11-23T12:00:00Z.")
+        ] = None,
         explain: Annotated[bool, typer.Option(help="Show what every stage did.")] = False,
         as_json: Json = False,
     ) -> None:
