@@ -54,7 +54,7 @@ class ConstantEngine:
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
         self._collected = CollectAnswer(True, "v1.1", (EventFate("m-1", Status.ACCEPTED),))
-        slate = tuple(
+        slate = [
             RecommendedItem(
                 ItemId(f"p-{place}"),
                 1.0 / (place + 1),
@@ -62,7 +62,7 @@ class ConstantEngine:
                 1.0,
             )
             for place in range(20)
-        )
+        ]
         self._answer = RecommendAnswer(DecisionId("d-1"), slate, True, "v1.1", False)
 
     def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:

@@ -19,7 +19,10 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back. latencies: float64 (n,), seconds. seconds: from first to last answer. statuses: answers by status."""
+    """What came back.
+
+    latencies: float64 (n,), seconds. seconds: from first to last answer. statuses: answers by status.
+    """
 
     latencies: np.ndarray
     seconds: float

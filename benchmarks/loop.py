@@ -18,6 +18,7 @@ import time
 import urllib.request
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from benchmarks.load import Driver, Load, request
 from benchmarks.shopfloor import clicks, record, visitor
@@ -205,7 +206,7 @@ def freshness(served: Served, times: int = 200) -> list[Row]:
     """How many next answers show what was just acknowledged: to the same person, and to another."""
     own = other = 0
     for n in range(times):
-        new, known = f"fresh-{n}", f"item-{ITEMS // 2 + n:06d}"
+        new, known = f"fresh-{os.getpid()}-{n}", f"known-{os.getpid()}-{n}"
         for item in (known, new):
             _post(served, "track", _WRITE, {
                 "anonymousId": f"first-{n}", "event": "Product Viewed", "properties": {"product_id": item},
@@ -224,14 +225,14 @@ def freshness(served: Served, times: int = 200) -> list[Row]:
     ]
 
 
-def _post(served: Served, path: str, key: str, body: dict[str, object]) -> dict[str, object]:
+def _post(served: Served, path: str, key: str, body: dict[str, object]) -> dict[str, Any]:
     asked = urllib.request.Request(
         f"http://127.0.0.1:{served.port}/v1/{path}",
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(asked, timeout=10) as answer:
-        found: dict[str, object] = json.load(answer)
+        found: dict[str, Any] = json.load(answer)
         return found
 
 

@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.pipeline.candidates import Candidates, Gatherer, Proposal
-from heedful.pipeline.sources import NOTHING
+from heedful.pipeline.candidates import MOST, Candidates
 
 Said = list[tuple[int, float, int]]
 """What one source says: item, score and the item that speaks for it, best first."""
@@ -25,21 +24,24 @@ SAID: st.SearchStrategy[Said] = st.lists(
 ).map(lambda said: sorted(said, key=lambda one: -one[1]))
 
 
-def proposal(said: Said) -> Proposal:
-    return Proposal(
-        np.array([item for item, _, _ in said], dtype=np.int32),
-        np.array([score for _, score, _ in said], dtype=np.float64),
-        np.array([because for _, _, because in said], dtype=np.int32),
-    )
+def ask(candidates: Candidates, proposals: list[Said]) -> None:
+    candidates.clear()
+    for place, said in enumerate(proposals):
+        candidates.add(
+            place,
+            np.array([item for item, _, _ in said], dtype=np.int32),
+            np.array([score for _, score, _ in said], dtype=np.float64),
+            np.array([because for _, _, because in said], dtype=np.int32),
+        )
 
 
-def slow(proposals: list[Said]) -> list[tuple[int, list[float], list[int]]]:
+def slow(proposals: list[Said], sources: int) -> list[tuple[int, list[float], list[int]]]:
     """The slow twin."""
     rows: dict[int, tuple[list[float], list[int]]] = {}
     for place, said in enumerate(proposals):
         best = max((score for _, score, _ in said), default=0.0)
         for item, score, because in said:
-            row = rows.setdefault(item, ([0.0] * len(proposals), [-1] * len(proposals)))
+            row = rows.setdefault(item, ([0.0] * sources, [-1] * sources))
             row[0][place] = score / best if best > 0 else 0.0
             row[1][place] = because
     return [(item, scores, because) for item, (scores, because) in rows.items()]
@@ -51,43 +53,60 @@ def plain(candidates: Candidates) -> list[tuple[int, list[float], list[int]]]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(SAID, min_size=1, max_size=5), min_size=1, max_size=3))
+@given(st.lists(st.lists(SAID, max_size=5), min_size=1, max_size=3))
 def test_joining_agrees_with_its_slow_twin_however_often_it_is_done(questions: list[list[Said]]) -> None:
-    gatherer = Gatherer(lambda: KNOWN)
+    candidates = Candidates(5, lambda: KNOWN)
     for proposals in questions:
-        gathered = gatherer.gather([proposal(said) for said in proposals])
-        assert plain(gathered) == slow(proposals)
-        assert gathered.scores.shape == gathered.because.shape == (len(gathered.items), len(proposals))
-        assert ((gathered.scores >= 0) & (gathered.scores <= 1)).all()
+        ask(candidates, proposals)
+        assert plain(candidates) == slow(proposals, 5)
+        assert candidates.scores.shape == candidates.because.shape == (len(candidates), 5)
+        assert ((candidates.scores >= 0) & (candidates.scores <= 1)).all()
+        assert (candidates.reasons == 0).all()
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(SAID, min_size=1, max_size=5), st.data())
-def test_the_order_of_sources_changes_columns_and_no_content(
-    proposals: list[Said], data: st.DataObject
+@given(SAID, SAID, st.lists(st.integers(0, 12)), st.lists(st.booleans(), min_size=KNOWN, max_size=KNOWN))
+def test_every_row_goes_once_and_for_the_first_reason(
+    one: Said, other: Said, banned: list[int], allowed: list[bool]
 ) -> None:
-    order = data.draw(st.permutations(range(len(proposals))))
-    gatherer = Gatherer(lambda: KNOWN)
-    one = gatherer.gather([proposal(said) for said in proposals])
-    other = gatherer.gather([proposal(proposals[place]) for place in order])
-    shuffled = {item: [scores[place] for place in order] for item, scores, _ in plain(one)}
-    assert {item: scores for item, scores, _ in plain(other)} == shuffled
+    candidates = Candidates(2, lambda: KNOWN)
+    ask(candidates, [one, other])
+    items = candidates.items.tolist()
+    first = candidates.remove_items(np.array(banned, dtype=np.int32), 1)
+    second = candidates.remove_unless(np.array(allowed, dtype=np.bool_), 2)
+    third = candidates.remove_rows(np.ones(len(items), dtype=np.bool_), 3)
+    expected = [1 if item in banned else 3 if allowed[item] else 2 for item in items]
+    assert candidates.reasons.tolist() == expected
+    assert [first, second, third] == [expected.count(1), expected.count(2), expected.count(3)]
+
+
+def test_one_item_may_speak_for_a_whole_proposal() -> None:
+    candidates = Candidates(1, lambda: KNOWN)
+    candidates.add(0, np.array([4, 7], dtype=np.int32), np.array([2, 1]), np.array([9], dtype=np.int32))
+    assert plain(candidates) == [(4, [1.0], [9]), (7, [0.5], [9])]
 
 
 def test_nothing_from_anybody_is_nothing() -> None:
-    gathered = Gatherer(lambda: 0).gather([NOTHING, NOTHING, NOTHING])
-    assert gathered.items.shape == (0,)
-    assert gathered.scores.shape == gathered.because.shape == (0, 3)
+    candidates = Candidates(3, lambda: 0)
+    ask(candidates, [[], [], []])
+    assert candidates.items.shape == (0,)
+    assert candidates.scores.shape == candidates.because.shape == (0, 3)
 
 
 def test_the_catalogue_may_grow_between_two_questions() -> None:
     known = 1
-    gatherer = Gatherer(lambda: known)
-    assert plain(gatherer.gather([proposal([(0, 1.0, -1)])])) == [(0, [1.0], [-1])]
+    candidates = Candidates(1, lambda: known)
+    ask(candidates, [[(0, 1.0, -1)]])
+    assert plain(candidates) == [(0, [1.0], [-1])]
     known = 5_000
-    assert plain(gatherer.gather([proposal([(4_999, 2.0, 3)])])) == [(4_999, [1.0], [3])]
+    ask(candidates, [[(4_999, 2.0, 3)]])
+    assert plain(candidates) == [(4_999, [1.0], [3])]
 
 
-def test_keeping_rows_keeps_all_their_columns() -> None:
-    gathered = Gatherer(lambda: 9).gather([proposal([(4, 2.0, 1), (7, 1.0, -1)]), proposal([(7, 3.0, 2)])])
-    assert plain(gathered.only(np.array([False, True]))) == [(7, [0.5, 1.0], [-1, 2])]
+def test_what_there_is_no_room_for_is_left_out() -> None:
+    candidates = Candidates(2, lambda: MOST + 10)
+    everything = np.arange(MOST + 10, dtype=np.int32)
+    for source in (0, 1):
+        candidates.add(source, everything, np.ones(MOST + 10), np.array([-1], dtype=np.int32))
+    assert candidates.items.tolist() == list(range(MOST))
+    assert (candidates.scores == 1.0).all()

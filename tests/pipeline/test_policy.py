@@ -6,43 +6,52 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.pipeline.policy import Greedy
+from heedful.pipeline.candidates import Candidates
+from heedful.pipeline.policy import Choice, Greedy
 
-SCORES = st.lists(
+Row = tuple[float, int, bool]
+"""The ranker's score, the item's key, and whether a filter removed it."""
+
+ROWS = st.lists(
     st.tuples(
         st.sampled_from((-1.0, 0.0, 0.25, 1.0)) | st.floats(-1e12, 1e12),
         st.integers(0, 3) | st.integers(0, 2**64 - 1),
+        st.booleans(),
     ),
     max_size=40,
     unique_by=lambda row: row[1],
 )
 
 
+def chosen(rows: list[Row], size: int, seed: int = 0) -> Choice:
+    candidates = Candidates(1, lambda: len(rows))
+    items = np.arange(len(rows), dtype=np.int32)
+    candidates.add(0, items, np.ones(len(rows)), np.array([-1], dtype=np.int32))
+    candidates.totals[:] = [score for score, _, _ in rows]
+    candidates.remove_rows(np.array([removed for _, _, removed in rows], dtype=np.bool_), 1)
+    keys = np.array([key for _, key, _ in rows], dtype=np.uint64)
+    return Greedy().choose(candidates, keys, size=size, seed=seed)
+
+
 @settings(max_examples=150, deadline=None)
-@given(SCORES, st.integers(1, 50), st.integers(0, 2**64 - 1))
-def test_the_choice_is_that_of_sorting(rows: list[tuple[float, int]], size: int, seed: int) -> None:
-    scores = np.array([score for score, _ in rows], dtype=np.float64)
-    keys = np.array([key for _, key in rows], dtype=np.uint64)
-    choice = Greedy().choose(scores, keys, size=size, seed=seed)
-    expected = sorted(range(len(rows)), key=lambda row: (-rows[row][0], rows[row][1]))[:size]
+@given(ROWS, st.integers(1, 50), st.integers(0, 2**64 - 1))
+def test_the_choice_is_that_of_sorting(rows: list[Row], size: int, seed: int) -> None:
+    choice = chosen(rows, size, seed)
+    kept = [row for row in range(len(rows)) if not rows[row][2]]
+    expected = sorted(kept, key=lambda row: (-rows[row][0], rows[row][1]))[:size]
     assert choice.rows.tolist() == expected
     assert choice.propensities.tolist() == [1.0] * len(expected)
 
 
 @settings(max_examples=60, deadline=None)
-@given(SCORES, st.data())
-def test_the_order_of_candidates_does_not_matter(rows: list[tuple[float, int]], data: st.DataObject) -> None:
+@given(ROWS, st.data())
+def test_the_order_of_candidates_does_not_matter(rows: list[Row], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(rows))
-
-    def chosen(given: list[tuple[float, int]]) -> list[int]:
-        scores = np.array([score for score, _ in given], dtype=np.float64)
-        keys = np.array([key for _, key in given], dtype=np.uint64)
-        return [given[row][1] for row in Greedy().choose(scores, keys, size=5, seed=0).rows.tolist()]
-
-    assert chosen(rows) == chosen(shuffled)
+    assert [rows[row][1] for row in chosen(rows, 5).rows.tolist()] == [
+        shuffled[row][1] for row in chosen(shuffled, 5).rows.tolist()
+    ]
 
 
 def test_a_key_beyond_the_signed_range_is_still_the_higher() -> None:
-    keys = np.array([2**64 - 1, 2**63, 1], dtype=np.uint64)
-    choice = Greedy().choose(np.zeros(3), keys, size=3, seed=0)
-    assert choice.rows.tolist() == [2, 1, 0]
+    rows = [(0.0, 2**64 - 1, False), (0.0, 2**63, False), (0.0, 1, False)]
+    assert chosen(rows, 3).rows.tolist() == [2, 1, 0]

@@ -34,7 +34,7 @@ def indexed(world: World) -> list[SlowSession]:
         packed = int(index.block[slot])
         if packed:
             block = index.entries[packed >> 8 : (packed >> 8) + (packed & COUNT_MASK)]
-            items = {world.items.ids[int(e) & ITEM_MASK]: int(e) >> ITEM_BITS for e in block}
+            items = {str(world.items.ids[int(e) & ITEM_MASK]): int(e) >> ITEM_BITS for e in block}
             who = names[int(index.subject[slot])]
             found.append(SlowSession(int(index.last[slot]), who, int(index.first[slot]), items))
     return found

@@ -82,7 +82,7 @@ class Candidates:
             _clear(self.handle)
 
     def add(self, source: int, items: NDArray[np.int32], scores: Scores, because: NDArray[np.int32]) -> None:
-        """Write one source's proposal, best first: items (n,), scores (n,) above 0, because (n,) or (1,)."""
+        """Write one source's proposal, best first: items (n,), scores (n,) from 0, because (n,) or (1,)."""
         if len(items):
             _add(self.handle, source, items, scores, because)
 
@@ -170,7 +170,7 @@ def _add(
                 columns.score[row * width + column] = 0.0
                 columns.because[row * width + column] = -1
         place = row * width + source
-        columns.score[place] = scores[i] / best
+        columns.score[place] = scores[i] / best if best > 0.0 else 0.0
         columns.because[place] = because[i if len(because) > 1 else 0]
     columns.meta[0] = count
 

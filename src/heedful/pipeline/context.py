@@ -21,7 +21,7 @@ class Context(NamedTuple):
     hidden: int32 (h,), items the person asked not to see.
     page_item: dense code of the item on the page, or -1.
     excluded: int32 (x,), items the request forbids.
-    as_of: the moment the answer is for.
+    as_of: the moment the answer is for; None is now, with everything that has come in.
     limit: how many items are wanted, 1 to 100.
     """
 
@@ -32,5 +32,5 @@ class Context(NamedTuple):
     hidden: NDArray[np.int32]
     page_item: int
     excluded: NDArray[np.int32]
-    as_of: Instant
+    as_of: Instant | None
     limit: int

@@ -106,14 +106,15 @@ class Trending:
         self.name = f"trending_{horizon}"
         self._trends = trends
         self._horizon = horizon
-        self._asked: tuple[int, int, int] | None = None
+        self._asked: tuple[int, int | None, int] | None = None
         self._items: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self._scores: NDArray[np.float64] = np.empty(0)
 
     def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
-        asked = (self._trends.changes, context.as_of // HOUR, limit)
-        if asked != self._asked:  # the same as last time, until something happens or the hour turns
-            self._items, self._scores = self._trends.top(self._horizon, limit, context.as_of)
+        as_of = self._trends.asked(context.as_of)
+        asked = (self._trends.changes, None if as_of is None else as_of // HOUR, limit)
+        if asked != self._asked:  # the same as last time, until something happens
+            self._items, self._scores = self._trends.top(self._horizon, limit, as_of)
             self._asked = asked
         candidates.add(column, self._items, self._scores, _NOTHING)
         return len(self._items)
@@ -134,7 +135,7 @@ class TrendingInCategory:
         if not categories:
             return 0
         members = self._catalogue.members(categories[0])
-        items, scores = self._trends.top_in(self._horizon, members, limit, context.as_of)
+        items, scores = self._trends.top_in(self._horizon, members, limit, self._trends.asked(context.as_of))
         candidates.add(column, items, scores, newest)
         return len(items)
 

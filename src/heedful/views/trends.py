@@ -170,6 +170,13 @@ class Trends:
         place = _place(horizon)
         return self._faded(self._logs_of(place, items, as_of), place, as_of)
 
+    def asked(self, as_of: Instant | None) -> Instant | None:
+        """What to ask `top` and `top_in` for an answer as of then: None unless rows after it must be left out.
+
+        Their order is the same, and a reference near the newest row keeps very old scores above zero.
+        """
+        return as_of if self._past(as_of) else None
+
     def _past(self, as_of: Instant | None) -> bool:
         newest = self._buckets.newest() if as_of is not None else None
         return as_of is not None and newest is not None and hour_of(as_of) < newest

@@ -65,11 +65,11 @@ class MemoryEngine:
         self._stumble()
         if not 1 <= request.limit <= 100:
             raise Invalid("request_invalid", "limit is 1 to 100.", path="limit")
-        slate = tuple(
+        slate = [
             RecommendedItem(item, 1.0, Reason("trending", "Popular now"), 1.0)
             for item in list(self.items)[: request.limit]
             if item not in request.exclude
-        )
+        ]
         answer = RecommendAnswer(DecisionId("d-1"), slate, False, self._position(), False)
         self._finish(done, answer)
 
