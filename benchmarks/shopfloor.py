@@ -15,7 +15,10 @@ from heedful.vocabulary.time import MINUTE, SECOND, Instant
 START = Instant(1_767_225_600 * SECOND)
 """2026-01-01T00:00Z."""
 
-_PROPERTIES = b'{"product_id":"item-%06d","category":"garden","name":"A product with a name","price":19.99,"currency":"EUR"}'
+_PROPERTIES = (
+    b'{"product_id":"item-%06d","category":"garden","name":"A product with a name",'
+    b'"price":19.99,"currency":"EUR"}'
+)
 
 
 def visitor(number: int) -> str:

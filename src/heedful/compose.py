@@ -49,6 +49,7 @@ from heedful.views.fold import Fold
 from heedful.views.neighbours import Neighbours
 from heedful.views.reading import Desk
 from heedful.views.rules import Rules
+from heedful.views.trends import HORIZONS
 from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import Settings
@@ -143,6 +144,8 @@ def catch_up_from_snapshot(
             progress("folding the log", begun + count, total)
 
     catch_up(fold, log, progress=told)
+    for horizon in HORIZONS:
+        fold.trends.top(horizon, 1)  # so that the first question does not wait for every item's score
     return begun
 
 

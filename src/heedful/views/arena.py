@@ -173,10 +173,18 @@ class Arena:
         fits = len(columns) == len(self.columns) and book.shape == self.book.shape and book[TOP] >= 1
         if not fits or any(len(column) != book[TOP] for column in columns):
             raise Corrupt("an arena's book and its columns do not fit each other")
-        room = int(book[TOP]) + 1_024
+        room = roomy(int(book[TOP]))
         self.book = book.astype(np.int64)
         mine = self.columns
         self.columns = [grown(new.astype(old.dtype), room) for new, old in zip(columns, mine, strict=True)]
+
+
+def roomy(used: int) -> int:
+    """Room for an array that is restored with `used` entries: the first events after a start must not copy it.
+
+    What is not touched takes no memory.
+    """
+    return used + used // 2 + 1_024
 
 
 def grown(array: Column, size: int) -> Column:

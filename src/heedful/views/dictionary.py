@@ -111,8 +111,10 @@ class Subjects:
 
     def restore(self, state: Mapping[str, NDArray[np.uint64]]) -> None:
         """Take over what `state` gave. Raises KeyError if an array is missing."""
-        self.keys, self.rests = state["keys"].copy(), state["rests"].copy()
-        self.count = len(self.keys)
+        keys, rests = state["keys"], state["rests"]
+        self.count = len(keys)
+        room = self.count + self.count // 2 + 1_024  # the first new subject must not copy them all
+        self.keys, self.rests = _grown(keys, room), _grown(rests, room)
         self._table = np.full(max(2_048, 1 << (self.count * 2).bit_length()), MISSING, dtype=np.int32)
         _rebuild(self.keys, self.count, self._table)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.views import timeline
-from heedful.views.arena import Arena, grown
+from heedful.views.arena import Arena, grown, roomy
 from heedful.views.canonical import sealed, word_of
 from heedful.views.dictionary import Items, Kinds, Subjects
 from heedful.views.handles import handle
@@ -176,8 +176,8 @@ class History:
             }
         except (KeyError, IndexError, ValueError) as error:
             raise Corrupt(f"history: {error!r}") from error
-        self._offset = grown(offset.astype(np.int32), len(offset) + 1_024)
-        self._held = grown(count.astype(np.int32), len(offset) + 1_024)
+        self._offset = grown(offset.astype(np.int32), roomy(len(offset)))
+        self._held = grown(count.astype(np.int32), roomy(len(offset)))
         self._bind()
 
     def _quantities(self) -> NDArray[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.views import cutting
-from heedful.views.arena import Arena, Column, grown
+from heedful.views.arena import Arena, Column, grown, roomy
 from heedful.views.canonical import SEED_A, SEED_B, absorb_a, absorb_b, sealed
 from heedful.views.compiled import compiled
 from heedful.views.dictionary import Items, Kinds, Subjects
@@ -181,11 +181,11 @@ class Sessions:
         except (KeyError, IndexError, ValueError) as error:
             raise Corrupt(f"sessions: {error!r}") from error
         self._meta, self._floor = meta, floor
-        room = len(slots["last"]) + 1_024
+        room = roomy(len(slots["last"]))
         self._slots = {name: grown(column.astype(_SLOT[name]), room) for name, column in slots.items()}
-        self._head = grown(head.astype(np.int32), len(head) + 1_024)
-        self._offset = grown(offset.astype(np.int32), len(offset) + 1_024)
-        self._held = grown(held.astype(np.int32), len(held) + 1_024)
+        self._head = grown(head.astype(np.int32), roomy(len(head)))
+        self._offset = grown(offset.astype(np.int32), roomy(len(offset)))
+        self._held = grown(held.astype(np.int32), roomy(len(held)))
         self._forget_ties()
         self._bind()
 

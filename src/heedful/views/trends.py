@@ -107,7 +107,8 @@ class Trends:
             self.changes += 1
 
     def _count(self, rows: Rows, sign: int) -> None:
-        if self._weights[rows.kind].any():  # decisions, pages and the like change nothing here
+        known = rows.kind[rows.kind < len(self._weights)]
+        if self._weights[known].any():  # decisions, pages and the like change nothing here
             self._buckets.add(rows, self._weights, sign, self._floor)
             self.changes += 1
 
