@@ -29,7 +29,11 @@ class SqliteReader:
         """Raises NotFound, SettingsError (another's file, a newer schema) or Corrupt."""
         self._reading = threading.Lock()
         self._reader = open_for_reading(path, vfs=vfs)
-        self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
+        try:
+            self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
+        except _UNREADABLE as error:
+            self._reader.close()
+            raise Corrupt(f"{path} is not a readable log: {error}") from error
 
     def read(self, after: Cursor, *, limit: int) -> Sequence[Stored]:
         """See `Log.read`. A missing record is Corrupt too: offsets have no gaps."""

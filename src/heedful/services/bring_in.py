@@ -7,13 +7,18 @@ import of the same file adds nothing.
 
 from __future__ import annotations
 
+import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
 from heedful.services.collect import Collect
+from heedful.services.collect.json_check import members, parsed, too_deep
+from heedful.services.collect.json_scan import Look, looks
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid, TooLarge
 from heedful.vocabulary.receipt import Status
@@ -24,7 +29,7 @@ _BATCH_BYTES = 400_000
 
 
 class _Named(msgspec.Struct):
-    message_id: str | int | None = msgspec.field(default=None, name="messageId")
+    message_id: Any = msgspec.field(default=msgspec.UNSET, name="messageId")
 
 
 @dataclass(slots=True)
@@ -136,22 +141,30 @@ class BringIn:
 
 
 def json_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes | Invalid | None, bytes]]:
-    """Lines of JSON, each one object; empty lines are skipped."""
+    """Lines of JSON, each one object; empty lines are skipped, and so is a byte order mark at the start."""
     for number, line in enumerate(lines, start=1):
-        text = line.strip()
+        text = (line.removeprefix(BOM_UTF8) if number == 1 else line).strip()
         yield number, text or None, text
 
 
 def _identified(call: bytes, file: str, number: int) -> bytes:
     """`call` with a messageId: its own, or one made from file, line and content. Raises Invalid."""
     try:
-        named = msgspec.json.decode(call, type=_Named)
+        said = msgspec.json.decode(call, type=_Named).message_id
+    except RecursionError:
+        raise too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid("json_invalid", f"not a JSON object: {error}") from error
-    if named.message_id not in (None, ""):
+    if said not in (msgspec.UNSET, None, ""):
         return call
     content = blake2b(call, digest_size=12).hexdigest()
-    name = blake2b(file.encode(), digest_size=6).hexdigest()
-    rest = call[1:].lstrip()
+    name = blake2b(file.encode(errors="surrogateescape"), digest_size=6).hexdigest()
+    if said is msgspec.UNSET:
+        rest = call[1:].lstrip()
+    elif looks(call, long=_BATCH_BYTES) is Look.TOO_DEEP:
+        raise too_deep()
+    else:  # it is there and says nothing: a second one would be a repeated key
+        kept = (f"{json.dumps(key)}:{value}" for key, value in members(parsed(call)) if key != "messageId")
+        rest = ",".join(kept).encode() + b"}"
     comma = b"" if rest.startswith(b"}") else b","
     return b'{"messageId":"' + f"{name}-{number}-{content}".encode() + b'"' + comma + rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -58,6 +59,10 @@ class Columns(msgspec.Struct, frozen=True):
                 raise ValueError(f"{field!r} is not a field; a column can be one of {', '.join(FIELDS)}")
         if "item" not in self.names or not {"user", "anonymous"} & self.names.keys():
             raise ValueError("map a column to item, and one to user or anonymous")
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise ValueError(f"a delimiter is one character, not {self.delimiter!r}")
+        if not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isalpha()):
+            raise ValueError(f"a currency is three letters (ISO 4217), not {self.currency!r}")
 
 
 class Table:
@@ -74,17 +79,23 @@ class Table:
         self._described: dict[str, tuple[Instant, Item]] = {}
 
     def calls(self, lines: Iterable[str]) -> Iterator[tuple[int, bytes | Invalid | None, bytes]]:
-        """(row number from 1, the call, the row as text). Raises Invalid when a mapped column is missing."""
-        rows = csv.reader(lines, delimiter=self.columns.delimiter)
-        head = next(rows, None) or []
+        """(line number of the row from 1, the call, the row as it stood). Raises Invalid when a mapped column is
+        missing. A row that cannot be read refuses itself: a quote that nobody closes hurts no other row."""
+        delimiter = self.columns.delimiter
+        file = _Lines(lines)
+        head = next(csv.reader(file, delimiter=delimiter), None) or []
         places = {field: _place(head, column) for field, column in self.columns.names.items()}
         skips = [(_place(head, column), frozenset(values)) for column, values in self.columns.skip.items()]
-        for number, row in enumerate(rows, start=1):
-            text = self.columns.delimiter.join(row).encode(errors="replace")
-            if any(place < len(row) and row[place] in values for place, values in skips):
+        for number, row, text in _rows(file, delimiter):
+            if isinstance(row, Invalid):
+                yield number, row, text
+                continue
+            if not row or any(place < len(row) and row[place] in values for place, values in skips):
                 yield number, None, text
                 continue
             try:
+                if any(row[len(head) :]):
+                    raise Invalid("row_too_long", f"the row has {len(row)} cells under {len(head)} columns")
                 cells = {field: row[place].strip() for field, place in places.items() if place < len(row)}
                 yield number, self._call(cells), text
             except Invalid as error:
@@ -188,6 +199,50 @@ class Table:
         except (ValueError, OverflowError, OSError) as error:
             raise Invalid("timestamp_invalid", f"not a time: {text!r}") from error
         return at.replace(tzinfo=self._zone) if at.tzinfo is None else at
+
+
+class _Lines:
+    """The lines of a file, which can be given back."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def give_back_all_but_one(self) -> None:
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+        del self.taken[1:]
+
+
+def _rows(file: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | Invalid, bytes]]:
+    """The rows with the number of their first line. One that takes several lines must be quoted without
+    fault; otherwise only its first line is at fault and the others are read again."""
+    reader = csv.reader(file, delimiter=delimiter)
+    while True:
+        file.taken.clear()
+        row: list[str] | Invalid
+        try:
+            row = next(reader)
+            if len(file.taken) > 1:
+                next(csv.reader(file.taken, delimiter=delimiter, strict=True))
+        except StopIteration:
+            return
+        except csv.Error as error:
+            file.give_back_all_but_one()
+            row = Invalid("row_unreadable", f"not a row of a table: {error}")
+        text = "".join(file.taken).rstrip("\r\n").encode(errors="surrogateescape")
+        yield file.number - len(file.taken) + 1, row, text
 
 
 def _place(head: list[str], column: str) -> int:

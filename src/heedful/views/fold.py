@@ -36,6 +36,8 @@ from heedful.vocabulary.kinds import Meaning
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 
 NO_FLOOR = Instant(-(1 << 62))
+_LOOKS = 32
+"""How many records are compared, at the end and throughout, to tell a state of this log from another's."""
 
 
 class Fold:
@@ -167,8 +169,12 @@ class Fold:
         return arrays
 
     def restore(self, cursor: Cursor, floor: Instant, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over a state that `state` gave. Only on a fold that has seen nothing. Raises Corrupt."""
+        """Take over a state that `state` gave. Only on a fold that has seen nothing.
+
+        Raises Corrupt if an array is missing or misshapen, or if the state is of another log.
+        """
         try:
+            self._recognise(cursor, arrays["claims.positions"], arrays["claims.fingerprints"])
             for item in _unpacked(arrays["items.text"], arrays["items.ends"]):
                 self.items.code(item)
             for kind in _unpacked(arrays["kinds.text"], arrays["kinds.ends"]):
@@ -182,6 +188,22 @@ class Fold:
             raise Corrupt(f"the snapshot has no array {error}") from error
         self.catalogue.ensure(len(self.items))
         self.cursor, self.floor = cursor, floor
+
+    def _recognise(
+        self, cursor: Cursor, positions: NDArray[np.int64], fingerprints: NDArray[np.uint64]
+    ) -> None:
+        """See whether our log holds the ids that a state claims: the newest of each partition, which differ
+        first where two logs parted, and some of all. Raises Corrupt if it does not."""
+        looked_at = np.zeros(len(positions), dtype=np.bool_)
+        looked_at[:: max(1, len(positions) // _LOOKS)] = True
+        for partition, offset in enumerate(cursor.offsets):
+            looked_at |= (positions <= position(partition, offset)) & (
+                positions > position(partition, max(0, offset - _LOOKS))
+            )
+        claimed = dict(zip(positions[looked_at].tolist(), fingerprints[looked_at].tolist(), strict=True))
+        for stored in self._bodies.fetch([*claimed]):
+            if self._fingerprint(stored.record.id) != claimed[stored.position]:
+                raise Corrupt(f"the state is of another log: the record at {stored.position} is not its own")
 
     def _parts(self) -> list[tuple[str, Any]]:
         parts: list[tuple[str, Any]] = [("subjects", self.subjects), ("claims", self.claims)]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from heedful.faces.cli import ask, bring_in, check, demo, keys, serve
-from heedful.faces.cli.console import err
+from heedful.faces.cli.console import say_error
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.logs import configure
 from heedful.vocabulary.errors import HeedfulError, Invalid, SettingsError
+
+_WRONGLY_ASKED = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What every complaint about the command line is a kind of. Typer brings its own click, or uses the public one."""
 
 
 def build(opener: Opener) -> typer.Typer:
@@ -45,15 +47,17 @@ def run(opener: Opener, arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(build(opener))
     try:
         result = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return 1
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return 2
     except (Invalid, SettingsError) as error:
-        err.print(f"heedful: {error}", style="red", markup=False)
+        say_error(f"heedful: {error}")
         return 2
     except (HeedfulError, OSError) as error:
-        err.print(f"heedful: {error}", style="red", markup=False)
+        say_error(f"heedful: {error}")
         return 1
+    except Exception as error:
+        if not isinstance(error, _WRONGLY_ASKED):
+            raise
+        error.show(sys.stderr)  # type: ignore[attr-defined]  # only the class's name is known
+        return 2
     return result if isinstance(result, int) else 0

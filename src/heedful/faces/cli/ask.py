@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from heedful.faces.cli.console import out, progress, say_json, say_table
-from heedful.faces.cli.opener import Data, Json, opener_of
+from heedful.faces.cli.opener import Data, Json, opener_of, there
 from heedful.faces.client import Client
 
 
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Ask for items: for a person, for a page, or for nobody in particular."""
         with progress() as told:
-            client = Client(opener_of(context).engine(data, progress=told))
+            client = Client(opener_of(context).engine(there(data), progress=told))
         with client:
             question = {"anonymous_id": anonymous, "limit": limit, "explain": explain, "as_of": as_of}
             if item is not None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from contextlib import ExitStack
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
 
-from heedful.faces.cli.console import Told, err, progress, say_json, say_table
+from heedful.faces.cli.console import Told, err, progress, readable, say_json, say_table
+from heedful.faces.cli.files import DAMAGED, opened
 from heedful.faces.cli.opener import Data, Json, opener_of
 from heedful.services.bring_in import BringIn, Counts, Refusal, json_lines
 from heedful.services.columns import Columns, Table
 from heedful.services.engine import Engine
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError, Invalid
+from heedful.vocabulary.errors import Corrupt, HeedfulError, Invalid
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +27,8 @@ def add_to(app: typer.Typer) -> None:
     def import_(
         context: typer.Context,
         files: Annotated[
-            list[Path], typer.Argument(help="JSON Lines or CSV, also .gz and .zst.", exists=True)
+            list[Path],
+            typer.Argument(help="JSON Lines or CSV, also .gz and .zst.", exists=True, dir_okay=False),
         ],
         data: Data,
         columns: Annotated[
@@ -55,28 +60,52 @@ def add_to(app: typer.Typer) -> None:
             engine: Engine = opener_of(context).engine(data, progress=told)
         try:
             report = {}
-            for file in files:
-                kept_at = refused or data / f"refused-{file.name}.jsonl"
-                with kept_at.open("wb") as rejects, progress() as told:
-                    counts = _one_file(engine, file, mapping, rejects, told)
-                if not counts.refused:
-                    kept_at.unlink()
-                report[str(file)] = counts
-                if not as_json:
-                    _say(file, counts, kept_at)
+            with ExitStack() as closing:
+                kept = closing.enter_context(refused.open("wb")) if refused is not None else None
+                for file in files:
+                    report[str(file)] = counts = _one_file(engine, data, file, mapping, kept)
+                    if not as_json:
+                        _say(file, counts, refused or _refused_file(data, file))
         finally:
             engine.close()
         if as_json:
             say_json({name: _counted(counts) for name, counts in report.items()})
 
 
-def _one_file(engine: Engine, file: Path, mapping: Columns | None, rejects: BinaryIO, told: Told) -> Counts:
+def _one_file(
+    engine: Engine, data: Path, file: Path, mapping: Columns | None, kept: BinaryIO | None
+) -> Counts:
+    """Bring in one file. Its refused lines go to `kept`, or to a file of their own once there is one."""
+    with ExitStack() as closing:
+        rejects = kept
+
+        def refuse(refusal: Refusal) -> None:
+            nonlocal rejects
+            if rejects is None:
+                rejects = closing.enter_context(_refused_file(data, file).open("wb"))
+            line = {"line": refusal.line, "code": refusal.code, "message": readable(refusal.message)}
+            rejects.write(
+                msgspec.json.encode({**line, "text": refusal.text.decode(errors="replace")}) + b"\n"
+            )
+
+        _refused_file(data, file).unlink(missing_ok=True)
+        with progress() as told:
+            try:
+                return _lines(engine, file, mapping, refuse, told)
+            except DAMAGED as error:
+                raise Corrupt(
+                    f"{file} is damaged ({error}); the lines before the damage were taken"
+                ) from error
+
+
+def _refused_file(data: Path, file: Path) -> Path:
+    return data / f"refused-{file.name}.jsonl"
+
+
+def _lines(
+    engine: Engine, file: Path, mapping: Columns | None, refuse: Callable[[Refusal], None], told: Told
+) -> Counts:
     service = BringIn(engine.collecting)
-
-    def refuse(refusal: Refusal) -> None:
-        line = {"line": refusal.line, "code": refusal.code, "message": refusal.message}
-        rejects.write(msgspec.json.encode({**line, "text": refusal.text.decode(errors="replace")}) + b"\n")
-
     total = file.stat().st_size if file.suffix not in {".gz", ".zst"} else 0
     with opened(file) as stream:
 
@@ -89,15 +118,18 @@ def _one_file(engine: Engine, file: Path, mapping: Columns | None, rejects: Bina
             raise Invalid("map_missing", "a CSV file needs --map item=…, --map user=… and so on")
         table = Table(mapping)
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        counts = service.lines(file.name, table.calls(text), refuse, went_on)
+        try:
+            counts = service.lines(file.name, table.calls(text), refuse, went_on)
+        finally:
+            text.detach()
         _describe(engine, file, table)
-        text.detach()
         return counts
 
 
 def _describe(engine: Engine, file: Path, table: Table) -> None:
     """Write what the table said of items into the catalogue, as of then."""
-    described = [(item, at, f"import:{file.name}:{item.id}:{at}") for item, at in table.items()]
+    name = blake2b(file.name.encode(errors="surrogateescape"), digest_size=6).hexdigest()
+    described = [(item, at, f"import:{name}:{at}:{_short(item.id)}") for item, at in table.items()]
     outcomes: list[CollectAnswer | HeedfulError] = []
     for start in range(0, len(described), 1_000):
         engine.describing.put_as_of(described[start : start + 1_000], outcomes.append)
@@ -106,19 +138,8 @@ def _describe(engine: Engine, file: Path, table: Table) -> None:
             raise outcome
 
 
-def opened(file: Path) -> io.BufferedReader:
-    """The file's bytes, decompressed by its ending (.gz, .zst)."""
-    if file.suffix == ".gz":
-        import gzip
-
-        return io.BufferedReader(gzip.open(file))
-    if file.suffix == ".zst":
-        import zstandard
-
-        return io.BufferedReader(
-            zstandard.ZstdDecompressor().stream_reader(file.open("rb"), closefd=True), 1 << 20
-        )
-    return file.open("rb")
+def _short(item: str) -> str:
+    return blake2b(item.encode(errors="surrogateescape"), digest_size=12).hexdigest()
 
 
 def _is_table(file: Path) -> bool:

@@ -9,12 +9,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from heedful.faces.cli.console import out, progress, say_json, say_table
-from heedful.faces.cli.opener import Data, Json, Opener, opener_of
+from heedful.faces.cli.opener import Data, Json, Opener, opener_of, there
 from heedful.vocabulary.errors import HeedfulError
 
 
@@ -27,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
     """Fold the log from zero and compare with the state in use, view by view. Exit code 1 if they differ."""
     with progress() as told:
-        engine = opener_of(context).engine(data, progress=told)
+        engine = opener_of(context).engine(there(data), progress=told)
         total = sum(engine.fold.cursor.offsets)
         try:
             found = engine.verify(lambda count: told("folding from zero", count, total))
@@ -50,13 +49,11 @@ def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
 def snapshot(context: typer.Context, data: Data) -> None:
     """Bring the newest snapshot up to date. Works beside a running server, which it does not disturb."""
     with progress() as told:
-        name = opener_of(context).snapshot(data, progress=told)
+        name = opener_of(context).snapshot(there(data), progress=told)
     out.print(name or "nothing new since the last snapshot")
 
 
-def doctor(
-    context: typer.Context, data: Annotated[Path, typer.Option("--data")], as_json: Json = False
-) -> None:
+def doctor(context: typer.Context, data: Data, as_json: Json = False) -> None:
     """Look for what could go wrong, and say the mend. Exit code 1 if something is wrong."""
     findings = list(_findings(opener_of(context), data))
     if as_json:

@@ -18,6 +18,16 @@ err = Console(stderr=True)
 Told = Callable[[str, int, int], None]
 
 
+def readable(text: str) -> str:
+    """`text` with a question mark for each part that no encoding can hold."""
+    return text.encode(errors="replace").decode()
+
+
+def say_error(text: str) -> None:
+    """Print `text` in red on standard error."""
+    err.print(readable(text), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
 def say_json(value: Any) -> None:
     """Print `value` as one JSON document."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

@@ -12,6 +12,7 @@ import typer
 from heedful.faces.cli.console import Told
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
+from heedful.vocabulary.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,13 @@ class Opener:
 def opener_of(context: typer.Context) -> Opener:
     """The opener that the command line was built with."""
     return cast(Opener, context.find_root().obj)
+
+
+def there(data: Path) -> Path:
+    """`data`, for commands that only look: a folder that is mistyped must not be made. Raises NotFound."""
+    if not data.is_dir():
+        raise NotFound(f"there is no folder {data}")
+    return data
 
 
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="HEEDFUL_DATA_DIR")]
