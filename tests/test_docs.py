@@ -25,7 +25,7 @@ import typer
 
 from heedful.compose import keys_of, open_engine, read_settings, rehearse_kernels, snapshot_beside
 from heedful.faces.cli.app import build as command_line
-from heedful.faces.cli.bring_in import opened
+from heedful.faces.cli.files import opened
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.app import build, described
 from heedful.faces.http.problem import KINDS

@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 from random import Random
 
-from tests.faces.cli.serving import Serving, call, command, environment
-
 from heedful.log.cursor import Cursor
 from heedful.log.log import LogReader
 from heedful.log.sqlite import SqliteLog
 from heedful.vocabulary.errors import HeedfulError
+from tests.faces.cli.serving import Serving, call, command, environment
 
 LONG = bool(os.environ.get("HEEDFUL_LONG"))
 KILLS = 40 if LONG else 3

@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.faces.cli.serving import ROOT, command
 
 from heedful import Heedful
 from heedful.faces.cli.files import opened
+from tests.faces.cli.serving import ROOT, command
 
 LINES = 40_000
 MAPPING = (
@@ -32,7 +32,11 @@ TOO_COMMON = 0.02
 
 def source() -> Path:
     named = os.environ.get("HEEDFUL_DATA")
-    return (Path(named) if named else ROOT.parent / "shared" / "data") / "online_retail" / "online_retail.csv.zst"
+    return (
+        (Path(named) if named else ROOT.parent / "shared" / "data")
+        / "online_retail"
+        / "online_retail.csv.zst"
+    )
 
 
 pytestmark = pytest.mark.skipif(
@@ -65,7 +69,7 @@ def first(file: Path, data: Path) -> dict[str, Any]:
 
 def test_every_line_is_accounted_for(first: dict[str, Any], file: Path, data: Path) -> None:
     assert first["lines"] == LINES
-    assert LINES == first["accepted"] + first["duplicate"] + first["refused"] + first["skipped"]
+    assert first["accepted"] + first["duplicate"] + first["refused"] + first["skipped"] == LINES
     assert first["duplicate"] == 0
     assert sum(first["reasons"].values()) == first["refused"]
     assert first["accepted"] > LINES // 2
@@ -89,7 +93,8 @@ def families(titles: dict[str, str]) -> dict[str, set[str]]:
     words = {item: set(WORD.findall(title)) for item, title in titles.items()}
     counts = Counter(word for found in words.values() for word in found)
     return {
-        item: {word for word in found if counts[word] < TOO_COMMON * len(titles)} for item, found in words.items()
+        item: {word for word in found if counts[word] < TOO_COMMON * len(titles)}
+        for item, found in words.items()
     }
 
 
@@ -99,7 +104,7 @@ def test_what_goes_with_an_item_is_of_its_family_more_often_than_chance(
     assert first["accepted"]
     with Heedful(data) as client:
         fold = client.engine.fold
-        titles = {}
+        titles: dict[str, str] = {}
         for item in fold.items.ids:
             described = client.item(item)
             if described is not None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.shop import OPENED
 
 import heedful
 from heedful import Heedful
 from heedful.vocabulary.errors import Invalid, SettingsError, TooLarge
 from heedful.vocabulary.recommendation import RecommendAnswer
 from heedful.vocabulary.time import FixedClock
+from tests.services.shop import OPENED
 
 
 def content(answer: RecommendAnswer) -> list[tuple[str, float, str, tuple[str, ...]]]:
@@ -37,7 +37,7 @@ def live_a_little(client: Heedful) -> None:
 def test_the_example_of_the_package_works() -> None:
     with Heedful(":memory:") as h:
         h.track("Product Viewed", user_id="ada", properties={"product_id": "kettle"})
-        assert h.recommend("ada").items == ()
+        assert h.recommend("ada").items == []
         assert [item.item_id for item in h.recommend("bo").items] == ["kettle"]
     assert heedful.__version__
     with pytest.raises(AttributeError):

@@ -14,14 +14,13 @@ from pathlib import Path
 from random import Random
 from typing import NoReturn
 
-from tests.contracts.log_contract import read_all, record
-
 from heedful.log.claims import Claims
 from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor
 from heedful.log.sqlite import SqliteLog
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vocabulary.errors import LogUnavailable
+from tests.contracts.log_contract import read_all, record
 
 
 def open_log(path: Path) -> SqliteLog:

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.contracts.log_contract import read_all, record
-from tests.log.disk import Disk
 
 from heedful.log.claims import Claims
 from heedful.log.cursor import Cursor
@@ -25,6 +23,8 @@ from heedful.vocabulary.errors import HeedfulError, LogUnavailable
 from heedful.vocabulary.event import Position
 from heedful.vocabulary.ids import EventId
 from heedful.vocabulary.receipt import Status
+from tests.contracts.log_contract import read_all, record
+from tests.log.disk import Disk
 
 PSEUDONYMS = Pseudonyms(bytes(32))
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.contracts.log_contract import read_all, record
 
 from heedful.log.claims import Claims
 from heedful.log.commit import GroupCommit
@@ -22,6 +21,7 @@ from heedful.vocabulary.errors import LogUnavailable
 from heedful.vocabulary.event import Record, Stored
 from heedful.vocabulary.receipt import Receipt, Status
 from heedful.vocabulary.time import Instant
+from tests.contracts.log_contract import read_all, record
 
 Answer = Sequence[Receipt] | LogUnavailable
 

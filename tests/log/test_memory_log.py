@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.contracts.log_contract import AnyLog, LogContract
 
 from heedful.log.memory import MemoryLog
+from tests.contracts.log_contract import AnyLog, LogContract
 
 
 class TestMemoryLog(LogContract):

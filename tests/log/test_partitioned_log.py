@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.contracts.log_contract import AnyLog, LogContract, record
 
 from heedful.log.cursor import Cursor
 from heedful.log.partitioned import PartitionedLog
 from heedful.vocabulary.event import partition_of
+from tests.contracts.log_contract import AnyLog, LogContract, record
 
 
 class TestPartitionedLog(LogContract):

@@ -10,7 +10,6 @@ from pathlib import Path
 import apsw
 import numpy as np
 import pytest
-from tests.contracts.log_contract import AnyLog, LogContract, read_all, record
 
 from heedful.log.claims import Claims
 from heedful.log.cursor import Cursor
@@ -20,6 +19,7 @@ from heedful.vocabulary.errors import Corrupt, LogUnavailable, NotFound, Setting
 from heedful.vocabulary.event import Position
 from heedful.vocabulary.ids import EventId
 from heedful.vocabulary.receipt import Status
+from tests.contracts.log_contract import AnyLog, LogContract, read_all, record
 
 PSEUDONYMS = Pseudonyms(bytes(32))
 

@@ -103,8 +103,17 @@ def test_the_catalogue_may_grow_between_two_questions() -> None:
     assert plain(candidates) == [(4_999, [1.0], [3])]
 
 
+def test_items_that_nobody_knew_of_when_the_question_began_are_left_out() -> None:
+    candidates = Candidates(1, lambda: 9)
+    ask(candidates, [[(4, 2.0, -1), (999_999, 1.0, -1)]])
+    assert plain(candidates) == [(4, [1.0], [-1])]
+    assert candidates.remove_items(np.array([999_999], dtype=np.int32), 1) == 0
+    assert candidates.remove_unless(np.ones(2, dtype=np.bool_), 1) == 1
+
+
 def test_what_there_is_no_room_for_is_left_out() -> None:
     candidates = Candidates(2, lambda: MOST + 10)
+    candidates.clear()
     everything = np.arange(MOST + 10, dtype=np.int32)
     for source in (0, 1):
         candidates.add(source, everything, np.ones(MOST + 10), np.array([-1], dtype=np.int32))

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.shop import Shop
 
 from heedful.compose import WEIGHTS, pipeline_of
 from heedful.pipeline.context import Context
 from heedful.pipeline.pipeline import Slate, Stage
 from heedful.vocabulary.time import Instant
+from tests.services.shop import Shop
 
 PEOPLE = ("ada", "bo", "cy")
 ITEMS = ("tent", "stove", "map", "boots", "lamp", "rope", "axe")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.shop import Shop
 
 from heedful.services.bring_in import BringIn, Counts, Refusal, json_lines
 from heedful.services.columns import Columns, Table
+from tests.services.shop import Shop
 
 GOOD = {"type": "track", "event": "Product Viewed", "userId": "ada", "properties": {"product_id": "tent"}}
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.shop import Shop
 
 from heedful.services.describe import MAX_BYTES, MAX_ITEMS
 from heedful.vocabulary.collection import CollectAnswer
@@ -16,6 +15,7 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.time import MINUTE, Instant
+from tests.services.shop import Shop
 
 
 def title(shop: Shop, item: str = "tent") -> str | None:

@@ -12,10 +12,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.shop import OPENED, Shop, ids_of
 
 from heedful.vocabulary.recommendation import RecommendAnswer
 from heedful.vocabulary.time import DAY, MINUTE, Instant
+from tests.services.shop import OPENED, Shop, ids_of
 
 PEOPLE = ("ada", "bo", "cy")
 ITEMS = ("tent", "stove", "map", "boots", "lamp")

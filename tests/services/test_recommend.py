@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.shop import OPENED, Shop, ids_of
 
 from heedful.log.codec import decode
 from heedful.log.cursor import Cursor
@@ -17,6 +16,7 @@ from heedful.vocabulary.event import Event
 from heedful.vocabulary.ids import NOBODY, SubjectId
 from heedful.vocabulary.kinds import DECISION
 from heedful.vocabulary.time import DAY, Instant, iso
+from tests.services.shop import OPENED, Shop, ids_of
 
 
 def a_busy_shop() -> Shop:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.services.shop import Shop
 
 from heedful.objects.folder import Folder
 from heedful.services import remember
 from heedful.views.snapshot import chunks, read
 from heedful.vocabulary.errors import Corrupt
+from tests.services.shop import Shop
 
 TYPES = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f8")
 

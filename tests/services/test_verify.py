@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.services.shop import Shop
 
 from heedful.views.catalogue import ItemChange
 from heedful.views.fold import Fold
@@ -17,6 +16,7 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, PURCHASE, VIEW
 from heedful.vocabulary.time import Instant
+from tests.services.shop import Shop
 
 
 def a_shop(where: object = ":memory:") -> Shop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.quality import PUBLISHED_MRR, data_folder, neighbours_quality
 
 

@@ -31,7 +31,7 @@ class SqliteReader:
         self._reader = open_for_reading(path, vfs=vfs)
         try:
             self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             self._reader.close()
             raise Corrupt(f"{path} is not a readable log: {error}") from error
 

@@ -157,6 +157,8 @@ def _add(
     best = float(scores[0])
     for i in range(len(items)):
         item = items[i]
+        if item >= len(columns.row):
+            continue  # no item that `known` knew of when the question began
         row = columns.row[item]
         if row < 0:
             if count == MOST:
@@ -180,7 +182,7 @@ def _remove_items(table: Handle, items: NDArray[np.int32], reason: int) -> int:
     columns = columns_of(table)
     removed = 0
     for i in range(len(items)):
-        row = columns.row[items[i]]
+        row = columns.row[items[i]] if items[i] < len(columns.row) else -1
         if row >= 0 and columns.reason[row] == KEPT:
             columns.reason[row] = reason
             removed += 1
@@ -192,7 +194,8 @@ def _remove_unless(table: Handle, allowed: NDArray[np.bool_], reason: int) -> in
     columns = columns_of(table)
     removed = 0
     for row in range(columns.meta[0]):
-        if columns.reason[row] == KEPT and not allowed[columns.item[row]]:
+        item = columns.item[row]
+        if columns.reason[row] == KEPT and (item >= len(allowed) or not allowed[item]):
             columns.reason[row] = reason
             removed += 1
     return removed

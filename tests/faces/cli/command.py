@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from heedful.compose import keys_of, open_engine, snapshot_beside
+from heedful.compose import keys_of, open_engine, rehearse_kernels, snapshot_beside
 from heedful.faces.cli.app import run
 from heedful.faces.cli.opener import Opener
 
@@ -32,7 +32,7 @@ class Command:
 
     def __call__(self, *arguments: object) -> Said:
         self._capture.readouterr()
-        opener = Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside)
+        opener = Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside, rehearse=rehearse_kernels)
         code = run(opener, [str(argument) for argument in arguments])
         out, err = self._capture.readouterr()
         return Said(code, out, err)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+
 from tests.faces.cli.command import Command
 
 HEAD = "Invoice,Code,Title,N,At,P,Who\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.faces.cli.serving import SECRET, Serving, call, command
 
 

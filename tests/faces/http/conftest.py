@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.faces.http.asgi import Caller, Runs
-from tests.faces.http.memory_engine import MemoryEngine
 
 from heedful.faces.http.app import build
 from heedful.faces.http.dispatch import Dispatcher
 from heedful.records.keys import KeyKind, Keys
+from tests.faces.http.asgi import Caller, Runs
+from tests.faces.http.memory_engine import MemoryEngine
 
 
 @dataclass(frozen=True)

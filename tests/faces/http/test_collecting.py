@@ -11,15 +11,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.faces.http.asgi import Caller
-from tests.faces.http.conftest import KeyPair
-from tests.faces.http.memory_engine import MemoryEngine
 
 from heedful.faces.http.collecting import LIMIT, METHODS, PIXELS, SHORT
 from heedful.faces.http.encodings import inflate
 from heedful.faces.http.problem import Problem
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import LogUnavailable, TooLarge
+from tests.faces.http.asgi import Caller
+from tests.faces.http.conftest import KeyPair
+from tests.faces.http.memory_engine import MemoryEngine
 
 VIEW: dict[str, object] = {
     "userId": "u-1",

@@ -8,11 +8,11 @@ import random
 import zlib
 
 import pytest
-from tests.faces.http.asgi import Caller
-from tests.faces.http.conftest import KeyPair
 
 from heedful.faces.http.collecting import METHODS, SHORT
 from heedful.faces.http.dispatch import GONE
+from tests.faces.http.asgi import Caller
+from tests.faces.http.conftest import KeyPair
 
 PATHS = [
     *(f"/v1/{name}" for name in (*METHODS, *SHORT)),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.faces.http.asgi import Caller
-from tests.faces.http.conftest import KeyPair
-from tests.faces.http.memory_engine import MemoryEngine
 
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import LogUnavailable
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
+from tests.faces.http.asgi import Caller
+from tests.faces.http.conftest import KeyPair
+from tests.faces.http.memory_engine import MemoryEngine
 
 POT: dict[str, object] = {
     "id": "p-1",

@@ -8,9 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.faces.http.asgi import Answer, Caller
-from tests.faces.http.conftest import KeyPair
-from tests.faces.http.memory_engine import MemoryEngine
 
 from heedful.faces.http.app import build, hot_routes
 from heedful.faces.http.dispatch import Dispatcher
@@ -19,6 +16,9 @@ from heedful.faces.http.messages import CALLS
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.problem import KINDS
 from heedful.vocabulary.recommendation import RecommendRequest
+from tests.faces.http.asgi import Answer, Caller
+from tests.faces.http.conftest import KeyPair
+from tests.faces.http.memory_engine import MemoryEngine
 
 Object = dict[str, Any]
 FAR = ("192.0.2.7", 40_000)

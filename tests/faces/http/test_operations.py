@@ -7,14 +7,14 @@ import json
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
-from tests.faces.http.asgi import Caller, Runs
-from tests.faces.http.conftest import KeyPair
-from tests.faces.http.memory_engine import MemoryEngine
-from tests.faces.http.test_collecting import VIEW
 
 from heedful.faces.http import logs
 from heedful.faces.http.app import build
 from heedful.vocabulary.errors import LogUnavailable
+from tests.faces.http.asgi import Caller, Runs
+from tests.faces.http.conftest import KeyPair
+from tests.faces.http.memory_engine import MemoryEngine
+from tests.faces.http.test_collecting import VIEW
 
 TOLD = ("/metrics", "/openapi.json", "/docs")
 FAR = ("192.0.2.7", 40_000)

@@ -7,9 +7,6 @@ import gzip
 
 import msgspec
 import pytest
-from tests.faces.http.asgi import Answer, Caller, Runs
-from tests.faces.http.conftest import KeyPair
-from tests.faces.http.memory_engine import MemoryEngine
 
 from heedful.faces.http.app import build
 from heedful.faces.http.gate import Gate
@@ -17,6 +14,9 @@ from heedful.vocabulary.errors import Corrupt, LogUnavailable, Overloaded
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.recommendation import RecommendAnswer
+from tests.faces.http.asgi import Answer, Caller, Runs
+from tests.faces.http.conftest import KeyPair
+from tests.faces.http.memory_engine import MemoryEngine
 
 
 def test_a_secret_key_gets_an_answer(ask: Caller, engine: MemoryEngine, pair: KeyPair) -> None:

@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.faces.http.conftest import KeyPair
-from tests.faces.http.memory_engine import MemoryEngine
 
 from heedful.faces.http import connections
 from heedful.faces.http.app import build
 from heedful.faces.http.serve import Server, ServeSettings, check, loopback
 from heedful.records.keys import KeyKind, Keys
 from heedful.vocabulary.errors import SettingsError
+from tests.faces.http.conftest import KeyPair
+from tests.faces.http.memory_engine import MemoryEngine
 
 BODY = json.dumps({"userId": "u-1", "event": "Product Viewed", "messageId": "m-1"})
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.collect.memory import Door
 
 from heedful.services.collect import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Message, read_call
 from heedful.services.collect.calls import BATCHED, SINGLE, read_exactly
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import Invalid, TooLarge
 from heedful.vocabulary.receipt import Status
+from tests.services.collect.memory import Door
 
 PAGE = {"type": "page", "userId": "u", "messageId": "m"}
 

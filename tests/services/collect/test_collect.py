@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.collect.memory import NOW, PSEUDONYMS, Door
 
 from heedful.vocabulary import kinds
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import Invalid, LogUnavailable
 from heedful.vocabulary.receipt import Status
+from tests.services.collect.memory import NOW, PSEUDONYMS, Door
 
 
 def page(message_id: str, **more: Any) -> dict[str, Any]:

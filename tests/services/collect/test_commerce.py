@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.collect.memory import Door
 
 from heedful.services.collect.commerce import KEPT, NAMES, NOT_FROM_OUTSIDE, PLAIN, Names, word
 from heedful.services.collect.fields import money, quantity, text_id
@@ -16,6 +15,7 @@ from heedful.vocabulary import kinds
 from heedful.vocabulary.errors import Invalid, SettingsError
 from heedful.vocabulary.event import Line
 from heedful.vocabulary.money import LIMIT, minor_units
+from tests.services.collect.memory import Door
 
 SEGMENT_V2 = """
 Products Searched; Product List Viewed; Product List Filtered; Promotion Viewed; Promotion Clicked;

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.services.collect.memory import NOW, Door
 
 from heedful.services.collect.clock import FUTURE, PAST, event_time, read_time
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.time import DAY, HOUR, MINUTE, SECOND, Instant, instant
+from tests.services.collect.memory import NOW, Door
 
 SAID = instant(datetime(2026, 11, 23, 11, 33, 51, tzinfo=UTC))
 

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.services.collect.memory import Door
 
 from heedful.services import collect
 from heedful.services.collect.commerce import NAMES
 from heedful.vocabulary.receipt import Status
+from tests.services.collect.memory import Door
 
 PAGE = (Path(__file__).parents[3] / "docs" / "events.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"POST /v1/(\w+)\n\n```json\n(.*?)```", PAGE, re.DOTALL)

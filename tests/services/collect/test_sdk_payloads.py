@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.services.collect.memory import NOW, PSEUDONYMS, Door
-
 from heedful.vocabulary import kinds
 from heedful.vocabulary.event import Line
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.time import SECOND
+from tests.services.collect.memory import NOW, PSEUDONYMS, Door
 
 LIBRARY = {"library": {"name": "analytics-python", "version": "2.4.0"}}
 
