@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[3]
-WRITE, SECRET = "pk_a-write-key-for-the-tests-0001", "sk_a-secret-key-for-the-tests-0001"  # noqa: S105
+WRITE, SECRET = "pk_a-write-key-for-the-tests-0001", "sk_a-secret-key-for-the-tests-0001"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
