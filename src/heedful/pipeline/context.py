@@ -21,7 +21,8 @@ class Context(NamedTuple):
     hidden: int32 (h,), items the person asked not to see.
     page_item: dense code of the item on the page, or -1.
     excluded: int32 (x,), items the request forbids.
-    as_of: the moment the answer is for.
+    as_of: the moment the answer is for; None for now, where everything that is known counts, also an event of
+        a clock that is a little ahead.
     limit: how many items are wanted, 1 to 100.
     """
 
@@ -32,5 +33,5 @@ class Context(NamedTuple):
     hidden: NDArray[np.int32]
     page_item: int
     excluded: NDArray[np.int32]
-    as_of: Instant
+    as_of: Instant | None
     limit: int

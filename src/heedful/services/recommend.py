@@ -85,7 +85,7 @@ class Recommend:
         _check(request)
         now = self._clock.now()
         asker = self._asker(request)
-        context = self._context(request, asker.subject, now)
+        context = self._context(request, asker.subject)
         more = self._own_filters(request)
         seed = int.from_bytes(os.urandom(8), "little")
         slate = self._pipeline.run(context, seed=seed, more=more)
@@ -111,7 +111,7 @@ class Recommend:
             return Asker(self._pseudonyms.anonymous(anonymous), "", anonymous)
         return Asker(NOBODY, "", "")
 
-    def _context(self, request: RecommendRequest, subject: SubjectId, now: Instant) -> Context:
+    def _context(self, request: RecommendRequest, subject: SubjectId) -> Context:
         fold = self._fold
         code = fold.subjects.find(subject) if subject else MISSING
         page = fold.items.find(request.context.item_id) if request.context.item_id else MISSING
@@ -128,7 +128,7 @@ class Recommend:
             hidden=bearing.hidden,
             page_item=page,
             excluded=np.array(excluded, dtype=np.int32) if excluded else _NONE,
-            as_of=instant(request.as_of) if request.as_of else now,
+            as_of=instant(request.as_of) if request.as_of else None,
             limit=request.limit,
         )
 
