@@ -20,12 +20,13 @@ from heedful.log.cursor import Cursor
 from heedful.log.log import LogReader
 from heedful.log.sqlite import SqliteLog
 from heedful.vocabulary.errors import HeedfulError
-from tests.faces.cli.serving import Serving, call, command, environment
+from tests.faces.cli.command import heedful
+from tests.faces.cli.serving import Serving, call, environment
 
 LONG = bool(os.environ.get("HEEDFUL_LONG"))
-KILLS = 40 if LONG else 3
+KILLS = 40 if LONG else 2
 IMPORT_KILLS = 20 if LONG else 2
-LINES = 60_000 if LONG else 12_000
+LINES = 60_000 if LONG else 8_000
 
 
 def ids_in(log: LogReader) -> list[str]:
@@ -47,15 +48,18 @@ class Sender(threading.Thread):
         self.acknowledged: set[str] = set()
         self.strange: list[object] = []
 
+    def _event(self, turn: int, number: int) -> dict[str, object]:
+        return {
+            "type": "track",
+            "event": "Product Viewed" if number else "Order Completed",
+            "userId": f"p{turn % 50}",
+            "messageId": f"{self._name}.{turn}.{number}",
+            "properties": {"product_id": f"i{(turn * 7 + number) % 90}"},
+        }
+
     def run(self) -> None:
         for turn in range(100_000):
-            batch = [
-                {
-                    "type": "track", "event": "Order Completed" if n == 0 else "Product Viewed", "userId": f"p{turn % 50}",
-                    "messageId": f"{self._name}.{turn}.{n}", "properties": {"product_id": f"i{(turn * 7 + n) % 90}"},
-                }
-                for n in range(20)
-            ]  # fmt: skip
+            batch = [self._event(turn, number) for number in range(20)]
             try:
                 status, answer = call(self._connection, "/v1/batch", {"batch": batch})
             except (OSError, http.client.HTTPException):
@@ -87,9 +91,9 @@ def test_a_killed_server_has_every_acknowledged_event(tmp_path: Path) -> None:
             found = ids_in(log)
         assert len(found) == len(set(found))
         assert acknowledged <= set(found)
-    verified = command("verify", "--data", tmp_path, "--json")
-    assert verified.returncode == 0, verified.stderr
-    assert json.loads(verified.stdout)["events"] == len(found)
+    verified = heedful("verify", "--data", tmp_path, "--json")
+    assert verified.code == 0, verified.err
+    assert verified.json["events"] == len(found)
 
 
 def write_history(file: Path) -> None:
@@ -129,9 +133,9 @@ def test_an_import_that_was_killed_is_completed_without_counting_twice(tmp_path:
     write_history(file)
     lines = len(file.read_bytes().splitlines())
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    once = command("import", file, "--data", whole, "--json")
-    assert once.returncode == 0, once.stderr
-    assert json.loads(once.stdout)[str(file)]["accepted"] == lines
+    once = heedful("import", file, "--data", whole, "--json")
+    assert once.code == 0, once.err
+    assert once.json[str(file)]["accepted"] == lines
     killed.mkdir(mode=0o700)
     shutil.copy2(whole / "pseudonym.key", killed)  # so that digests can be compared
     random = Random(4)
@@ -147,12 +151,12 @@ def test_an_import_that_was_killed_is_completed_without_counting_twice(tmp_path:
     with SqliteLog.reader(killed / "log.sqlite3") as log:
         there = log.last()
     assert 0 < there < lines
-    again = command("import", file, "--data", killed, "--json")
-    assert again.returncode == 0, again.stderr
-    counts = json.loads(again.stdout)[str(file)]
+    again = heedful("import", file, "--data", killed, "--json")
+    assert again.code == 0, again.err
+    counts = again.json[str(file)]
     assert (counts["accepted"], counts["duplicate"]) == (lines - there, there)
-    first = json.loads(command("verify", "--data", whole, "--json").stdout)
-    second = json.loads(command("verify", "--data", killed, "--json").stdout)
+    first = heedful("verify", "--data", whole, "--json").json
+    second = heedful("verify", "--data", killed, "--json").json
     assert first["agrees"]
     assert second["agrees"]
     assert second["live"] == first["live"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from itertools import islice
@@ -13,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.quality import data_folder
 from heedful import Heedful
 from heedful.faces.cli.files import opened
-from tests.faces.cli.serving import ROOT, command
+from tests.faces.cli.command import heedful
 
 LINES = 40_000
 MAPPING = (
@@ -30,17 +30,10 @@ TOO_COMMON = 0.02
 """A word in more of the titles than this names a colour or a style, not a family."""
 
 
-def source() -> Path:
-    named = os.environ.get("HEEDFUL_DATA")
-    return (
-        (Path(named) if named else ROOT.parent / "shared" / "data")
-        / "online_retail"
-        / "online_retail.csv.zst"
-    )
-
+SOURCE = data_folder().parent / "online_retail" / "online_retail.csv.zst"
 
 pytestmark = pytest.mark.skipif(
-    not source().is_file(), reason="online_retail is not there: set HEEDFUL_DATA to the data folder"
+    not SOURCE.is_file(), reason="online_retail is not there: set HEEDFUL_DATA to the data folder"
 )
 
 
@@ -48,7 +41,7 @@ pytestmark = pytest.mark.skipif(
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The head and the first lines, with their real line ends."""
     part = tmp_path_factory.mktemp("retail") / "online_retail.csv"
-    with opened(source()) as whole:
+    with opened(SOURCE) as whole:
         part.write_bytes(b"".join(islice(whole, LINES + 1)))
     return part
 
@@ -61,9 +54,9 @@ def data(file: Path) -> Path:
 @pytest.fixture(scope="module")
 def first(file: Path, data: Path) -> dict[str, Any]:
     """What became of the lines the first time."""
-    said = command("import", file, "--data", data, "--json", *MAPPING)
-    assert said.returncode == 0, said.stderr
-    counts: dict[str, Any] = json.loads(said.stdout)[str(file)]
+    said = heedful("import", file, "--data", data, "--json", *MAPPING)
+    assert said.code == 0, said.err
+    counts: dict[str, Any] = said.json[str(file)]
     return counts
 
 
@@ -80,12 +73,12 @@ def test_every_line_is_accounted_for(first: dict[str, Any], file: Path, data: Pa
 
 
 def test_a_second_import_adds_nothing(first: dict[str, Any], file: Path, data: Path) -> None:
-    before = json.loads(command("verify", "--data", data, "--json").stdout)
-    again = json.loads(command("import", file, "--data", data, "--json", *MAPPING).stdout)[str(file)]
+    before = heedful("verify", "--data", data, "--json").json
+    again = heedful("import", file, "--data", data, "--json", *MAPPING).json[str(file)]
     assert again == {**first, "accepted": 0, "duplicate": first["accepted"]}
-    after = command("verify", "--data", data, "--json")
-    assert after.returncode == 0
-    assert json.loads(after.stdout) == before
+    after = heedful("verify", "--data", data, "--json")
+    assert after.code == 0
+    assert after.json == before
 
 
 def families(titles: dict[str, str]) -> dict[str, set[str]]:

@@ -28,7 +28,8 @@ def live_a_little(client: Heedful) -> None:
     for item in ("tent", "stove", "sold"):
         client.track("Product Viewed", user_id="ada", properties={"product_id": item})
     client.batch([
-        {"type": "track", "event": "Product Viewed", "userId": "bo", "messageId": "m1", "properties": {"sku": "stove"}},
+        {"type": "track", "event": "Product Viewed", "userId": "bo", "messageId": "m1",
+         "properties": {"sku": "stove"}},
         {"type": "track", "event": "Order Completed", "userId": "bo",
          "properties": {"order_id": "o1", "products": [{"product_id": "map"}]}},
     ])  # fmt: skip
@@ -57,7 +58,8 @@ def test_the_same_verbs_in_memory_and_on_a_folder(where: str, tmp_path: Path) ->
         client.delete_item("tent")
         assert client.item("tent") is None
         again = client.batch([
-            {"type": "track", "event": "Product Viewed", "userId": "bo", "messageId": "m1", "properties": {"sku": "stove"}}
+            {"type": "track", "event": "Product Viewed", "userId": "bo", "messageId": "m1",
+             "properties": {"sku": "stove"}}
         ])  # fmt: skip
         assert [fate.status for fate in again.events] == ["duplicate"]
         assert client.verify().agrees

@@ -15,7 +15,7 @@ from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.event import Event
 from heedful.vocabulary.ids import NOBODY, SubjectId
 from heedful.vocabulary.kinds import DECISION
-from heedful.vocabulary.time import DAY, Instant, iso
+from heedful.vocabulary.time import DAY, HOUR, MINUTE, Instant, iso
 from tests.services.shop import OPENED, Shop, ids_of
 
 
@@ -275,6 +275,15 @@ def test_asked_about_the_past_trends_are_those_of_then() -> None:
         shop.views(f"p{number}", "new")
     assert shop.ids()[0] == "new"
     assert shop.ids(as_of=iso(Instant(then)))[0] == "old"
+
+
+def test_an_event_of_a_clock_that_is_ahead_counts_at_once() -> None:
+    shop = Shop()
+    shop.put_items([{"id": "page", "categories": ["c"]}, {"id": "tent", "categories": ["c"]}])
+    shop.clock.at = Instant(shop.clock.at // HOUR * HOUR + 58 * MINUTE)
+    shop.does("Product Viewed", "ada", "tent", ago=-4)
+    said = shop.sources("bo", item_id="page")["tent"]
+    assert said["trending_1d"] == said["category_7d"] == 1.0
 
 
 def test_trends_of_a_category_are_those_of_then_too() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NamedTuple
 
-import pytest
+import structlog
 
 from heedful.compose import keys_of, open_engine, rehearse_kernels, snapshot_beside
 from heedful.faces.cli.app import run
@@ -24,15 +26,14 @@ class Said(NamedTuple):
         return json.loads(self.out)
 
 
-class Command:
-    """`heedful`, run in process."""
-
-    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
-        self._capture = capture
-
-    def __call__(self, *arguments: object) -> Said:
-        self._capture.readouterr()
-        opener = Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside, rehearse=rehearse_kernels)
-        code = run(opener, [str(argument) for argument in arguments])
-        out, err = self._capture.readouterr()
-        return Said(code, out, err)
+def heedful(*arguments: object) -> Said:
+    """Run one command here. The logs go back to where they went before."""
+    before = structlog.get_config()
+    out, err = io.StringIO(), io.StringIO()
+    opener = Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside, rehearse=rehearse_kernels)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run(opener, [str(argument) for argument in arguments])
+    finally:
+        structlog.configure(**before)
+    return Said(code, out.getvalue(), err.getvalue())

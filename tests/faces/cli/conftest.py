@@ -1,23 +1,11 @@
-"""The command line for its tests, and a small file of history."""
+"""A small file of history for the commands."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-
-from tests.faces.cli.command import Command
-
-
-@pytest.fixture
-def heedful(capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """Runs a command and says what it came to. The logs go back to where they went before."""
-    before = structlog.get_config()
-    yield Command(capsys)
-    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.faces.cli.command import Command
+from tests.faces.cli.command import heedful
 
 HEAD = "Invoice,Code,Title,N,At,P,Who\n"
 ROWS = (
@@ -28,7 +28,7 @@ MAPPING = (
 )  # fmt: skip
 
 
-def test_importing_accounts_for_every_line(heedful: Command, history: Path, tmp_path: Path) -> None:
+def test_importing_accounts_for_every_line(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     said = heedful("import", history, "--data", data, "--json")
     assert said.code == 0
@@ -42,9 +42,7 @@ def test_importing_accounts_for_every_line(heedful: Command, history: Path, tmp_
     assert (again["accepted"], again["duplicate"]) == (0, 40)
 
 
-def test_importing_says_in_words_what_became_of_the_lines(
-    heedful: Command, history: Path, tmp_path: Path
-) -> None:
+def test_importing_says_in_words_what_became_of_the_lines(history: Path, tmp_path: Path) -> None:
     said = heedful("import", history, "--data", tmp_path / "data")
     assert said.code == 0
     assert "42 lines" in said.out
@@ -52,7 +50,7 @@ def test_importing_says_in_words_what_became_of_the_lines(
     assert "refused-history" in said.err.replace("\n", "")
 
 
-def test_a_table_is_brought_in_with_its_catalogue(heedful: Command, tmp_path: Path) -> None:
+def test_a_table_is_brought_in_with_its_catalogue(tmp_path: Path) -> None:
     file = tmp_path / "sales.csv"
     file.write_text(HEAD + ROWS, encoding="utf-8-sig")
     data = tmp_path / "data"
@@ -74,7 +72,7 @@ def test_a_table_is_brought_in_with_its_catalogue(heedful: Command, tmp_path: Pa
     assert "map" in [item["itemId"] for item in shown["items"]]
 
 
-def test_an_id_as_long_as_ids_may_be_is_described_too(heedful: Command, tmp_path: Path) -> None:
+def test_an_id_as_long_as_ids_may_be_is_described_too(tmp_path: Path) -> None:
     file = tmp_path / ("f" * 200 + ".csv")
     file.write_text(f"Who,Code,Title\nada,{'x' * 200},Long\n")
     said = heedful("import", file, "--data", tmp_path / "data", "--json",
@@ -86,9 +84,7 @@ def test_an_id_as_long_as_ids_may_be_is_described_too(heedful: Command, tmp_path
 
 
 @pytest.mark.parametrize("form", ["gz", "zst", "gz twice", "zst twice"])
-def test_compressed_files_are_read_to_their_end(
-    heedful: Command, history: Path, tmp_path: Path, form: str
-) -> None:
+def test_compressed_files_are_read_to_their_end(history: Path, tmp_path: Path, form: str) -> None:
     content = history.read_bytes()
     middle = content.index(b"\n", len(content) // 2) + 1
     parts = [content[:middle], content[middle:]] if form.endswith("twice") else [content]
@@ -103,7 +99,7 @@ def test_compressed_files_are_read_to_their_end(
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "not compressed"])
 def test_a_damaged_file_is_said_and_what_was_read_stays(
-    heedful: Command, history: Path, tmp_path: Path, ending: str, damage: str
+    history: Path, tmp_path: Path, ending: str, damage: str
 ) -> None:
     compress = gzip.compress if ending == "gz" else zstandard.ZstdCompressor(write_checksum=True).compress
     packed = bytearray(compress(history.read_bytes()))
@@ -123,7 +119,7 @@ def test_a_damaged_file_is_said_and_what_was_read_stays(
     assert heedful("verify", "--data", tmp_path / "data").code == 0
 
 
-def test_refused_lines_of_several_files_stand_in_one(heedful: Command, tmp_path: Path) -> None:
+def test_refused_lines_of_several_files_stand_in_one(tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.jsonl" for name in "abc"]
     for file, content in zip(files, ("bad a\n", "bad b\n", "\n"), strict=True):
         file.write_text(content)
@@ -133,9 +129,7 @@ def test_refused_lines_of_several_files_stand_in_one(heedful: Command, tmp_path:
     assert [json.loads(line)["text"] for line in kept.read_text().splitlines()] == ["bad a", "bad b"]
 
 
-def test_a_file_for_refused_lines_that_stands_already_is_not_removed(
-    heedful: Command, tmp_path: Path
-) -> None:
+def test_a_file_for_refused_lines_that_stands_already_is_not_removed(tmp_path: Path) -> None:
     file = tmp_path / "good.jsonl"
     file.write_text("\n")
     kept = tmp_path / "kept"
@@ -161,7 +155,7 @@ def test_a_file_for_refused_lines_that_stands_already_is_not_removed(
     ],
 )
 def test_a_table_that_was_asked_for_wrongly_is_exit_code_2(
-    heedful: Command, tmp_path: Path, arguments: tuple[str, ...], said_so: str
+    tmp_path: Path, arguments: tuple[str, ...], said_so: str
 ) -> None:
     file = tmp_path / "sales.csv"
     file.write_text(HEAD + ROWS)
@@ -171,7 +165,7 @@ def test_a_table_that_was_asked_for_wrongly_is_exit_code_2(
     assert not list((tmp_path / "data").glob("refused*"))
 
 
-def test_a_head_that_is_not_utf_8_is_said_readably(heedful: Command, tmp_path: Path) -> None:
+def test_a_head_that_is_not_utf_8_is_said_readably(tmp_path: Path) -> None:
     file = tmp_path / "latin.csv"
     file.write_bytes("Größe,Code\n".encode("latin-1"))
     said = heedful("import", file, "--data", tmp_path / "data", "--map", "item=Code", "--map", "user=Who")
@@ -180,23 +174,21 @@ def test_a_head_that_is_not_utf_8_is_said_readably(heedful: Command, tmp_path: P
 
 
 @pytest.mark.parametrize("what", ["absent.jsonl", "."])
-def test_importing_what_is_no_file_is_exit_code_2(heedful: Command, tmp_path: Path, what: str) -> None:
+def test_importing_what_is_no_file_is_exit_code_2(tmp_path: Path, what: str) -> None:
     said = heedful("import", tmp_path / what, "--data", tmp_path / "data")
     assert said.code == 2
     assert said.err
 
 
 @pytest.mark.parametrize("command", ["recommend", "verify", "snapshot"])
-def test_a_folder_that_is_not_there_is_said_and_not_made(
-    heedful: Command, tmp_path: Path, command: str
-) -> None:
+def test_a_folder_that_is_not_there_is_said_and_not_made(tmp_path: Path, command: str) -> None:
     said = heedful(command, "--data", tmp_path / "typo")
     assert said.code == 1
     assert "typo" in said.err
     assert not (tmp_path / "typo").exists()
 
 
-def test_recommending_in_words_and_in_json(heedful: Command, history: Path, tmp_path: Path) -> None:
+def test_recommending_in_words_and_in_json(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     heedful("import", history, "--data", data)
     asked = ("recommend", "--data", data, "--item", "i1", "--limit", "2", "--as-of", "2011-12-05T00:00:00Z")
@@ -214,7 +206,7 @@ def test_recommending_in_words_and_in_json(heedful: Command, history: Path, tmp_
     [("--limit", "0"), ("--limit", "many"), ("--as-of", "yesterday"), ("--user", "x" * 201), ("--color",)],
 )
 def test_a_question_that_was_asked_wrongly_is_exit_code_2(
-    heedful: Command, history: Path, tmp_path: Path, arguments: tuple[str, ...]
+    history: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     heedful("import", history, "--data", tmp_path / "data")
     said = heedful("recommend", "--data", tmp_path / "data", *arguments)
@@ -222,9 +214,7 @@ def test_a_question_that_was_asked_wrongly_is_exit_code_2(
     assert said.err
 
 
-def test_verifying_agrees_and_a_broken_log_is_exit_code_1(
-    heedful: Command, history: Path, tmp_path: Path
-) -> None:
+def test_verifying_agrees_and_a_broken_log_is_exit_code_1(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     heedful("import", history, "--data", data)
     found = heedful("verify", "--data", data, "--json")
@@ -243,7 +233,7 @@ def test_verifying_agrees_and_a_broken_log_is_exit_code_1(
     assert broken.err or "DIFFERS" in broken.out
 
 
-def test_snapshots_are_made_once(heedful: Command, history: Path, tmp_path: Path) -> None:
+def test_snapshots_are_made_once(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     heedful("import", history, "--data", data)
     for file in (data / "snapshots").iterdir():
@@ -253,7 +243,7 @@ def test_snapshots_are_made_once(heedful: Command, history: Path, tmp_path: Path
     assert (said.code, said.out) == (0, "nothing new since the last snapshot\n")
 
 
-def test_keys_are_made_listed_and_revoked(heedful: Command, tmp_path: Path) -> None:
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     made = heedful("keys", "create", "--data", tmp_path, "--kind", "write", "--label", "web")
     assert made.code == 0
     assert made.out.startswith("pk_")
@@ -275,15 +265,13 @@ def test_keys_are_made_listed_and_revoked(heedful: Command, tmp_path: Path) -> N
         (("burn",), 2),
     ],
 )
-def test_keys_that_were_asked_for_wrongly(
-    heedful: Command, tmp_path: Path, arguments: tuple[str, ...], code: int
-) -> None:
+def test_keys_that_were_asked_for_wrongly(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     said = heedful("keys", *arguments[:1], *arguments[1:], "--data", tmp_path)
     assert said.code == code
     assert said.err
 
 
-def test_the_doctor_finds_a_healthy_folder_healthy(heedful: Command, history: Path, tmp_path: Path) -> None:
+def test_the_doctor_finds_a_healthy_folder_healthy(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     heedful("import", history, "--data", data)
     heedful("keys", "create", "--data", data)
@@ -295,7 +283,7 @@ def test_the_doctor_finds_a_healthy_folder_healthy(heedful: Command, history: Pa
     }
 
 
-def test_the_doctor_says_what_is_wrong_and_the_mend(heedful: Command, history: Path, tmp_path: Path) -> None:
+def test_the_doctor_says_what_is_wrong_and_the_mend(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     heedful("import", history, "--data", data)
     (data / "pseudonym.key").chmod(0o644)
@@ -306,19 +294,19 @@ def test_the_doctor_says_what_is_wrong_and_the_mend(heedful: Command, history: P
     assert heedful("doctor", "--data", tmp_path / "absent").code == 1
 
 
-def test_bad_settings_are_exit_code_2_and_name_the_file(heedful: Command, tmp_path: Path) -> None:
+def test_bad_settings_are_exit_code_2_and_name_the_file(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("idle_minutes = -1\n")
     said = heedful("recommend", "--data", tmp_path)
     assert said.code == 2
     assert "settings.toml" in said.err.replace("\n", "")
 
 
-def test_help_is_exit_code_0_and_nothing_is_2(heedful: Command) -> None:
+def test_help_is_exit_code_0_and_nothing_is_2() -> None:
     assert heedful("--help").code == 0
     assert heedful("sing").code == 2
 
 
-def test_the_data_folder_is_for_its_owner_only(heedful: Command, history: Path, tmp_path: Path) -> None:
+def test_the_data_folder_is_for_its_owner_only(history: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     heedful("import", history, "--data", data)
     assert stat.S_IMODE(data.stat().st_mode) == 0o700

@@ -7,8 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.faces.cli.command import heedful
 from tests.faces.cli.serving import SECRET, Serving, call, command
 
 
@@ -73,20 +72,21 @@ def test_a_signal_lets_what_is_under_way_finish(tmp_path: Path) -> None:
         assert {event["status"] for event in answer["events"]} == {"duplicate"}
 
 
-@pytest.mark.parametrize("second", ["serve", "import", "recommend"])
-def test_a_folder_that_is_served_is_refused_to_others_by_the_servers_pid(tmp_path: Path, second: str) -> None:
+def test_a_folder_that_is_served_is_refused_to_others_by_the_servers_pid(tmp_path: Path) -> None:
     file = tmp_path / "empty.jsonl"
     file.touch()
     data = tmp_path / "data"
-    more = {"serve": ("--port", "0"), "import": (file,), "recommend": ()}[second]
     with Serving(data) as server:
-        refused = command(second, "--data", data, *more)
-        assert refused.returncode == 2
-        assert str(server.process.pid) in refused.stderr
-        assert "Traceback" not in refused.stderr
-        assert server.process.poll() is None
+        for second in (("serve", "--port", "0"), ("import", file), ("recommend",), ("verify",)):
+            refused = heedful(*second, "--data", data)
+            assert refused.code == 2, second
+            assert str(server.process.pid) in refused.err
         status, _ = call(server.connect(), "/v1/track", view("ada", "tent"))
         assert status == 200
+        refused_too = command("serve", "--data", data, "--port", "0")
+        assert refused_too.returncode == 2
+        assert str(server.process.pid) in refused_too.stderr
+        assert "Traceback" not in refused_too.stderr
 
 
 def test_a_snapshot_can_be_made_beside_a_server(tmp_path: Path) -> None:
@@ -115,8 +115,7 @@ def test_keys_made_at_the_first_start_are_shown_once(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken_is_exit_code_2_and_frees_the_folder(tmp_path: Path) -> None:
     with Serving(tmp_path / "a") as server:
-        refused = command("serve", "--data", tmp_path / "b", "--port", server.port)
-        assert refused.returncode == 2
-        assert str(server.port) in refused.stderr
-    with Serving(tmp_path / "b"):
-        pass
+        refused = heedful("serve", "--data", tmp_path / "b", "--port", server.port)
+        assert refused.code == 2
+        assert str(server.port) in refused.err
+    assert heedful("verify", "--data", tmp_path / "b").code == 0
