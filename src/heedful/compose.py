@@ -91,9 +91,12 @@ def open_engine(
     """An engine over a data folder, caught up with its log, or over memory.
 
     post: how finished commits come back to the owner's thread; without it every call waits for its own.
+    progress: told of long work; with it the kernels are made ready first, so that no call waits for them.
     Raises SettingsError, Corrupt, LogUnavailable.
     """
     clock = clock or SystemClock()
+    if progress is not None:
+        rehearse_kernels(progress)
     if str(where) == MEMORY:
         pseudonyms = Pseudonyms(secrets.token_bytes(32))
         memory = MemoryLog()
@@ -101,7 +104,9 @@ def open_engine(
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(folder)
-    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key"))
+    # A new key beside an old log would make a stranger of everybody in it.
+    fresh = not (folder / "log.sqlite3").exists()
+    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     try:
@@ -111,9 +116,7 @@ def open_engine(
     except BaseException:
         log.close()
         raise
-    if settings.retention_days:
-        today = clock.now() // DAY * DAY
-        engine.fold.advance(Instant(today - settings.retention_days * DAY))
+    engine.retire()
     return engine
 
 
@@ -236,6 +239,8 @@ def _engine(
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,
         snapshot_every=settings.snapshot_every,
+        retention_days=settings.retention_days,
+        clock=clock,
         empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
     return engine
@@ -266,6 +271,4 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(
-        run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside, rehearse=rehearse_kernels))
-    )
+    sys.exit(run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside)))

@@ -154,7 +154,7 @@ def check(shop: Shop, model: Model, who: str, page: str) -> None:
     assert set(ids_of(answer)) == may - set(trail[:1])
     if here:
         assert model.together(page) & may - {page} <= by_sessions
-        everything = set().union(*(model.together(item) for item in trail[:4]))
+        everything = set().union(*(model.together(item) for item in trail[:3]))
         assert by_sessions == everything & may - {page}
         assert_the_truth_about_persons(shop, answer, mine, who, {"item_id": page})
 

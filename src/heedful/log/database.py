@@ -19,7 +19,7 @@ from pathlib import Path
 
 import apsw
 
-from heedful.vocabulary.errors import Corrupt, LogUnavailable, NotFound, SettingsError
+from heedful.vocabulary.errors import Corrupt, InUse, LogUnavailable, NotFound, SettingsError
 
 SCHEMA_VERSION = 1
 CHECKPOINT_PAGES = 16_384
@@ -55,7 +55,7 @@ class WriterLock:
         except BlockingIOError as error:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._descriptor)
-            raise SettingsError(
+            raise InUse(
                 f"another process (pid {holder}) is writing to this log: {path}. "
                 "Stop it first, or choose another data folder"
             ) from error

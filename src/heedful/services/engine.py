@@ -27,8 +27,12 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+from heedful.vocabulary.time import DAY, Clock, Instant
 
 Later = Callable[[float, Callable[[], None]], object]
+
+WORTH_A_SNAPSHOT = 1_000
+"""Records after which a snapshot is written at the end; fewer are folded again in no time."""
 
 PATIENCE = 0.2
 """Seconds that a question waits for its `after` before it is answered with `behind`."""
@@ -61,6 +65,8 @@ class Engine:
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
+        retention_days: int,
+        clock: Clock,
         empty_fold: Callable[[], Fold],
     ) -> None:
         self._log_stopped = stopped
@@ -76,6 +82,8 @@ class Engine:
         self._waiting: list[Waiting] = []
         self.snapshot_at = 0
         self._snapshot_every = snapshot_every
+        self._retention_days = retention_days
+        self._clock = clock
 
     @property
     def later(self) -> Later | None:
@@ -163,6 +171,12 @@ class Engine:
             },
         )
 
+    def retire(self) -> None:
+        """Let the views forget what the retention no longer covers. Costs nothing until the day turns."""
+        if self._retention_days:
+            today = self._clock.now() // DAY * DAY
+            self.fold.advance(Instant(today - self._retention_days * DAY))
+
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Fold the log from zero beside the live state and compare the digests."""
         return verify(self.fold, self.empty_fold(), self._log, progress=progress)
@@ -187,7 +201,7 @@ class Engine:
     def close(self) -> None:
         """Let what is under way finish, keep a snapshot, and let go of the files."""
         self._commits.close()
-        if self.stopped() is None:
+        if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
             self.snapshot()
         self._log.close()
 

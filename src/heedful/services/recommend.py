@@ -237,9 +237,9 @@ class Recommend:
 
 def _check(request: RecommendRequest) -> None:
     if not 1 <= request.limit <= MAX_LIMIT:
-        raise Invalid("limit_invalid", f"limit must be 1 to {MAX_LIMIT}, not {request.limit}", path="$.limit")
+        raise Invalid("limit_invalid", f"limit must be 1 to {MAX_LIMIT}, not {request.limit}", path="limit")
     if len(request.exclude) > MAX_EXCLUDED:
-        raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="$.exclude")
+        raise Invalid("exclude_too_long", f"exclude takes at most {MAX_EXCLUDED} items", path="exclude")
     names = (
         ("userId", request.user_id),
         ("anonymousId", request.anonymous_id),

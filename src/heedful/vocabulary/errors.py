@@ -60,3 +60,9 @@ class SettingsError(HeedfulError):
     """A setting or the environment is not usable: says which, and what would be."""
 
     code = "settings"
+
+
+class InUse(SettingsError):
+    """Another process has it, and only one may."""
+
+    code = "in_use"

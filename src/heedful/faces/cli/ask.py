@@ -57,5 +57,5 @@ def add_to(app: typer.Typer) -> None:
                     for stage in answer.trace["stages"]
                 ]
                 say_table("Stages", ("stage", "name", "considered", "kept", "took"), stages)
-            if not answer.personalized:
+            if (user or anonymous) and not answer.personalized:
                 out.print("Not personal: nothing this person did carried an item that is shown.")

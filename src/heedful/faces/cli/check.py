@@ -14,7 +14,7 @@ import typer
 
 from heedful.faces.cli.console import out, progress, say_json, say_table
 from heedful.faces.cli.opener import Data, Json, Opener, opener_of, there
-from heedful.vocabulary.errors import HeedfulError
+from heedful.vocabulary.errors import HeedfulError, InUse
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +38,12 @@ def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
         )
     else:
         rows = [
-            (name, digest, found.rebuilt[name], "agrees" if digest == found.rebuilt[name] else "DIFFERS")
+            (
+                name,
+                digest[:16],
+                found.rebuilt[name][:16],
+                "agrees" if digest == found.rebuilt[name] else "DIFFERS",
+            )
             for name, digest in found.live.items()
         ]
         say_table(f"{found.events:,} records folded from zero", ("view", "in use", "from zero", ""), rows)
@@ -95,6 +100,9 @@ def _findings(opener: Opener, data: Path) -> Iterator[tuple[str, bool, str]]:
     began = time.perf_counter()
     try:
         engine = opener.engine(data)
+    except InUse as error:
+        yield "engine", True, f"{error}: the server at work knows more than this look from outside"
+        return
     except (HeedfulError, OSError) as error:
         yield "engine", False, str(error)
         return

@@ -35,7 +35,9 @@ def say_json(value: Any) -> None:
 
 def say_table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a small table; numbers stand right."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    if title:
+        out.print(title, style="bold", highlight=False, markup=False)
+    table = Table(header_style="bold")
     for place, name in enumerate(head):
         numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

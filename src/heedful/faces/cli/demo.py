@@ -65,7 +65,6 @@ def add_to(app: typer.Typer) -> None:
 def _open_the_shop(opener: Opener, folder: Path, world: World) -> None:
     """Fill an empty folder with the catalogue and two weeks of history."""
     with progress() as told, Client(opener.engine(folder, progress=told)) as client:
-        opener.rehearse(told)
         if client.engine.place():
             return
         client.put_items([*_with_pictures(world)])

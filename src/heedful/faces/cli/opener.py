@@ -9,7 +9,6 @@ from typing import Annotated, cast
 
 import typer
 
-from heedful.faces.cli.console import Told
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
 from heedful.vocabulary.errors import NotFound
@@ -20,13 +19,11 @@ class Opener:
     """engine: opens an engine over a folder (`compose.open_engine`).
     keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
     snapshot: brings a folder's newest snapshot up to date beside a running server.
-    rehearse: compiles and loads the numeric kernels.
     """
 
     engine: Callable[..., Engine]
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
-    rehearse: Callable[[Told | None], None]
 
 
 def opener_of(context: typer.Context) -> Opener:

@@ -53,7 +53,6 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
     async def main() -> int:
         loop = asyncio.get_running_loop()
         with progress() as told:
-            opener.rehearse(told)
             engine = opener.engine(data, post=loop.call_soon_threadsafe, progress=told)
         try:
             engine.later = loop.call_later
@@ -76,10 +75,11 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
 
 
 async def _watch(engine: Engine, server: Server, data: Path) -> None:
-    """Stop the server when its log stops; start a snapshot beside it when enough came in."""
+    """Stop the server when its log stops; let go of what is too old; start a snapshot beside it now and then."""
     child: asyncio.subprocess.Process | None = None
     while engine.stopped() is None:
         await asyncio.sleep(_WATCH_SECONDS)
+        engine.retire()
         if child is not None and child.returncode is not None:
             if child.returncode:
                 _log.warning("snapshot_failed", exit_code=child.returncode)
