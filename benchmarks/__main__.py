@@ -20,7 +20,7 @@ Rows = Sequence[Row | tuple[str, float, str, str]]
 def _log() -> Rows:
     from benchmarks import log
 
-    return log.rows()
+    return [Row(name, value, unit, f"{goal:,g}") for name, value, unit, goal in log.rows()]
 
 
 def _sessions() -> Rows:
