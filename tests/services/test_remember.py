@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -20,14 +19,6 @@ from heedful.vocabulary.errors import Corrupt
 from tests.services.shop import Shop
 
 TYPES = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def every_record_is_worth_a_snapshot() -> Iterator[None]:
-    """These folders are too small for one otherwise."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("heedful.services.engine.WORTH_A_SNAPSHOT", 1)
-        yield
 
 
 def fill(shop: Shop, seed: int, count: int = 60) -> None:
