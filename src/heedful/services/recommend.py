@@ -173,14 +173,14 @@ class Recommend:
     ) -> None:
         shown = answer.items
         kept = Decision(
-            placement=placement,
-            items=[item.item_id for item in shown],
-            seed=seed,
-            scores=[item.score for item in shown],
-            propensities=[item.propensity for item in shown],
-            reasons=[item.reason.code for item in shown],
-            position=answer.position,
-            personalized=answer.personalized,
+            placement,
+            [item.item_id for item in shown],
+            seed,
+            [item.score for item in shown],
+            [item.propensity for item in shown],
+            [item.reason.code for item in shown],
+            answer.position,
+            answer.personalized,
         )
         event = Event(
             kind=DECISION,

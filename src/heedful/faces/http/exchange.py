@@ -77,15 +77,21 @@ def too_large(limit: int) -> TooLarge:
 
 
 async def outcome(start: Callable[[Done[T]], None]) -> T | HeedfulError:
-    """What `start` passes to the callback that it is given."""
-    future: asyncio.Future[T | HeedfulError] = asyncio.get_running_loop().create_future()
+    """What `start` passes to the callback that it is given, at once or later."""
+    answered: list[T | HeedfulError] = []
+    waiting: list[asyncio.Future[None]] = []
 
     def done(value: T | HeedfulError) -> None:
-        if not future.done():  # cancelled, because the server stops
-            future.set_result(value)
+        answered.append(value)
+        for future in waiting:
+            if not future.done():  # cancelled, because the server stops
+                future.set_result(None)
 
     start(done)
-    return await future
+    if not answered:  # a future costs as much as a small stage of the pipeline
+        waiting.append(asyncio.get_running_loop().create_future())
+        await waiting[0]
+    return answered[0]
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
