@@ -41,13 +41,13 @@ class SessionNeighbours:
     """Items of the sessions most like this one: VMIS-kNN (Kersbergen et al., SIGMOD 2022) on the live index.
 
     newest: sessions read per item (m). count: sessions that count (k). trail: items of the trail that count.
-    Three items and 300 sessions score as well on the validation clicks of `benchmarks/quality.py` as more do.
+    Three items and 200 sessions score as well on the validation clicks of `benchmarks/quality.py` as more do.
     """
 
     name = "sessions"
 
     def __init__(
-        self, neighbours: Neighbours, *, newest: int = 300, count: int = 100, trail: int = 3
+        self, neighbours: Neighbours, *, newest: int = 200, count: int = 100, trail: int = 3
     ) -> None:
         self._neighbours = neighbours
         self._newest = newest
