@@ -22,6 +22,9 @@ from heedful.pipeline.ranker import Ranker
 from heedful.pipeline.sources import Source
 from heedful.views.dictionary import Items
 
+WIDE = 2_000
+"""What a fallback is asked for when the request has a condition of its own, which few items may meet."""
+
 
 class Stage(NamedTuple):
     """What one component did. considered = kept + removed.
@@ -91,7 +94,7 @@ class Pipeline:
         for column, source in enumerate(self.fallback, start=len(self.sources)):
             if kept >= context.limit:
                 break
-            self._ask(source, column, context, 3 * width, stages)
+            self._ask(source, column, context, WIDE if more else 3 * width, stages)
             kept = self._filter(context, filters, stages)
         return self._choose(context, seed, kept, stages)
 

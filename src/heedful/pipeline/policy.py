@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.pipeline.candidates import KEPT, Candidates, columns_of
+from heedful.pipeline.candidates import KEPT, MOST, Candidates, columns_of
 from heedful.views.compiled import compiled
 from heedful.views.handles import Handle
 
@@ -29,13 +29,17 @@ class Policy(Protocol):
         """
 
 
+_CERTAIN = np.ones(MOST)
+_CERTAIN.flags.writeable = False
+
+
 class Greedy:
     """The best first, nothing left to chance: every propensity is 1."""
 
     def choose(self, candidates: Candidates, keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
         del seed
         rows = _best(candidates.handle, keys, size)
-        return Choice(rows, np.ones(len(rows)))
+        return Choice(rows, _CERTAIN[: len(rows)])
 
 
 @compiled

@@ -14,8 +14,9 @@ from heedful.views.rows import NO_ITEM
 from heedful.views.timeline import Timeline
 from heedful.vocabulary.kinds import BUILT_IN, DISLIKE, HIDE, REFUND
 
-LOOK_BACK = 200
-"""How many of a person's newest rows are searched for items they touched."""
+LOOK_BACK = 20_000
+"""How many of a person's newest rows are searched for items they touched: answers given to them are rows too, and
+somebody who was asked for a thousand times since their last click is still the same person."""
 
 _HIDE, _DISLIKE, _REFUND = (BUILT_IN.index(kind) for kind in (HIDE, DISLIKE, REFUND))
 _NONE = np.empty(0, dtype=np.int32)
