@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 LIMIT = 100_000
 GROUP = 10_000
-DEFERRED = 0.01
+DEFERRED = 0.02
 """Seconds that a record nobody waits for may wait for company."""
 
 
