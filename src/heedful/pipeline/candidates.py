@@ -54,6 +54,7 @@ class Columns(NamedTuple):
 class Candidates:
     """The candidates of one question at a time.
 
+    kept: rows added and not removed, as far as whoever removes keeps it up (`Pipeline` does).
     sources: how many columns. known: how many dense items there are now.
     """
 
@@ -71,9 +72,11 @@ class Candidates:
             meta=np.array([0, sources], dtype=np.int64),
         )
         self.handle: Handle = handle(self.columns)
+        self.kept = 0
 
     def clear(self) -> None:
         """Forget the last question."""
+        self.kept = 0
         if self._known() > len(self.columns.row):
             self.columns = self.columns._replace(row=np.full(self._known() * 2, -1, dtype=np.int32))
             self.columns.meta[0] = 0
@@ -84,7 +87,7 @@ class Candidates:
     def add(self, source: int, items: NDArray[np.int32], scores: Scores, because: NDArray[np.int32]) -> None:
         """Write one source's proposal, best first: items (n,), scores (n,) from 0, because (n,) or (1,)."""
         if len(items):
-            _add(self.handle, source, items, scores, because)
+            self.kept += int(_add(self.handle, source, items, scores, because))
 
     def remove_items(self, items: NDArray[np.int32], reason: int) -> int:
         """Remove every row whose item is among `items`; returns how many rows went."""
@@ -151,7 +154,8 @@ def _clear(table: Handle) -> None:
 @compiled
 def _add(
     table: Handle, source: int, items: NDArray[np.int32], scores: Scores, because: NDArray[np.int32]
-) -> None:
+) -> int:
+    """Write a proposal; returns how many rows are new."""
     columns = columns_of(table)
     count, width = columns.meta[0], columns.meta[1]
     best = float(scores[0])
@@ -174,7 +178,9 @@ def _add(
         place = row * width + source
         columns.score[place] = scores[i] / best if best > 0.0 else 0.0
         columns.because[place] = because[i if len(because) > 1 else 0]
+    new = count - columns.meta[0]
     columns.meta[0] = count
+    return int(new)
 
 
 @compiled

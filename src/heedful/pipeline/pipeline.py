@@ -85,7 +85,7 @@ class Pipeline:
     def run(self, context: Context, *, seed: int, more: Sequence[Filter] = ()) -> Slate:
         """Answer one question. `more` are the request's own filters, applied after ours."""
         stages: list[Stage] = []
-        filters = (*self.filters, *more)
+        filters = (*self.filters, *more) if more else self.filters
         width = max(self.width, 2 * context.limit)
         self.candidates.clear()
         for column, source in enumerate(self.sources):
@@ -106,12 +106,14 @@ class Pipeline:
     def _filter(self, context: Context, filters: Sequence[Filter], stages: list[Stage]) -> int:
         """Apply `filters` to the rows that are still there; returns how many stay."""
         candidates = self.candidates
-        considered = int(np.count_nonzero(candidates.reasons == KEPT))
+        considered = candidates.kept
+        began = perf_counter_ns()
         for number, filter_ in enumerate(filters, start=1):
-            began = perf_counter_ns()
             kept = considered - filter_.remove(context, candidates, number)
-            stages.append(Stage("filter", filter_.name, perf_counter_ns() - began, considered, kept, number))
-            considered = kept
+            done = perf_counter_ns()
+            stages.append(Stage("filter", filter_.name, done - began, considered, kept, number))
+            considered, began = kept, done
+        candidates.kept = considered
         return considered
 
     def _choose(self, context: Context, seed: int, kept: int, stages: list[Stage]) -> Slate:

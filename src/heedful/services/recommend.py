@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -41,8 +40,7 @@ _NONE = np.empty(0, dtype=np.int32)
 _UNSAID = Instant(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(NamedTuple):
     """Whom the answer is for. subject is NOBODY when the question names no person."""
 
     subject: SubjectId
