@@ -22,10 +22,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.views import claims
-from heedful.views.claims import ENTRY, PURCHASED, REFUNDED, WHOLE
+from heedful.views import order_claims as claims
 from heedful.views.dictionary import Items, Subjects
 from heedful.views.mixing import digest_of
+from heedful.views.order_claims import ENTRY, PURCHASED, REFUNDED, WHOLE
 from heedful.views.rows import Rows
 from heedful.views.view import Arrays
 from heedful.vocabulary.errors import Corrupt
