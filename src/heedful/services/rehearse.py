@@ -20,6 +20,7 @@ from heedful.vocabulary.time import DAY, Instant
 
 Told = Callable[[str, int, int], None]
 
+_WHAT = "preparing kernels (up to a minute the first time)"
 _ITEMS = ("tent", "stove", "map", "lamp")
 
 
@@ -40,10 +41,12 @@ def rehearse(engine: Engine, told: Told | None = None) -> None:
         lambda: _restore(engine),
         lambda: _ask(engine),
     )
-    for number, step in enumerate(steps, start=1):
-        step()
+    for number, step in enumerate(steps):
         if told is not None:
-            told("preparing kernels", number, len(steps))
+            told(_WHAT, number, len(steps))
+        step()
+    if told is not None:
+        told(_WHAT, len(steps), len(steps))
 
 
 def _describe(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from heedful.faces.cli.console import err, out, progress
+from heedful.faces.cli.console import FIRST_START, err, out, progress
 from heedful.faces.cli.opener import Opener, opener_of
 from heedful.faces.cli.serve import run_server
 from heedful.faces.client import Client
@@ -64,6 +64,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _open_the_shop(opener: Opener, folder: Path, world: World) -> None:
     """Fill an empty folder with the catalogue and two weeks of history."""
+    if not err.is_terminal:
+        err.print(FIRST_START)
     with progress() as told, Client(opener.engine(folder, progress=told)) as client:
         if client.engine.place():
             return

@@ -12,7 +12,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from heedful.faces.cli.console import err, out, progress
+from heedful.faces.cli.console import FIRST_START, err, out, progress
 from heedful.faces.cli.opener import Data, Opener, opener_of
 from heedful.faces.http.app import build
 from heedful.faces.http.serve import Server, ServeSettings
@@ -52,6 +52,8 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
 
     async def main() -> int:
         loop = asyncio.get_running_loop()
+        if not err.is_terminal:
+            err.print(FIRST_START)
         with progress() as told:
             engine = opener.engine(data, post=loop.call_soon_threadsafe, progress=told)
         try:
