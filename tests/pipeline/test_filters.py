@@ -29,7 +29,7 @@ def codes(*found: int) -> NDArray[np.int32]:
 
 def question(**known: Any) -> Context:
     bare = Context(
-        subject=0, trail=codes(), personal=0, owned=codes(), hidden=codes(), page_item=-1, excluded=codes(),
+        subject=0, trail=codes(), personal=0, owned=codes(), hidden=codes(), excluded=codes(),
         as_of=Instant(0), limit=10,
     )  # fmt: skip
     return bare._replace(**known)

@@ -195,7 +195,7 @@ def test_the_pipeline_asks_the_fallback_only_when_it_must() -> None:
     fold = shop.engine.fold
     pipeline = pipeline_of(fold)
     none = np.empty(0, dtype=np.int32)
-    context = Context(-1, none, 0, none, none, -1, none, Instant(shop.clock.at), 2)
+    context = Context(-1, none, 0, none, none, none, Instant(shop.clock.at), 2)
     asked = [stage.name for stage in sources_of(pipeline.run(context, seed=1))]
     assert asked == list(pipeline.names[: len(pipeline.sources)])
     asked = [stage.name for stage in sources_of(pipeline.run(context._replace(limit=4), seed=1))]

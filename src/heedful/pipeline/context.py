@@ -19,7 +19,6 @@ class Context(NamedTuple):
     personal: how many of `trail` came from the person and not from the page.
     owned: int32 (o,), items the person is taken to have.
     hidden: int32 (h,), items the person asked not to see.
-    page_item: dense code of the item on the page, or -1.
     excluded: int32 (x,), items the request forbids.
     as_of: the moment the answer is for; None is now, with everything that has come in.
     limit: how many items are wanted, 1 to 100.
@@ -30,7 +29,6 @@ class Context(NamedTuple):
     personal: int
     owned: NDArray[np.int32]
     hidden: NDArray[np.int32]
-    page_item: int
     excluded: NDArray[np.int32]
     as_of: Instant | None
     limit: int

@@ -128,7 +128,6 @@ class Recommend:
             personal=len(trail) - (page != MISSING),
             owned=bearing.owned,
             hidden=bearing.hidden,
-            page_item=page,
             excluded=np.array(excluded, dtype=np.int32) if excluded else _NONE,
             as_of=instant(request.as_of) if request.as_of else None,
             limit=request.limit,
