@@ -22,6 +22,9 @@ class Context(NamedTuple):
     excluded: int32 (x,), items the request forbids.
     as_of: the moment the answer is for; None is now, with everything that has come in.
     limit: how many items are wanted, 1 to 100.
+    now: the moment of the question; what came after `as_of` is left aside where there is one.
+    placement: the named spot in the product.
+    page: the item on the page, or -1.
     """
 
     subject: int
@@ -32,3 +35,6 @@ class Context(NamedTuple):
     excluded: NDArray[np.int32]
     as_of: Instant | None
     limit: int
+    now: Instant = Instant(0)
+    placement: str = "default"
+    page: int = -1

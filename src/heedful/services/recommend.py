@@ -87,7 +87,7 @@ class Recommend:
         _check(request)
         now = self._clock.now()
         asker = self._asker(request)
-        context = self._context(request, asker.subject)
+        context = self._context(request, asker.subject, now)
         more = self._own_filters(request)
         seed = self._dice.getrandbits(64)
         slate = self._pipeline.run(context, seed=seed, more=more)
@@ -113,7 +113,7 @@ class Recommend:
             return Asker(self._pseudonyms.anonymous(anonymous), "", anonymous)
         return Asker(NOBODY, "", "")
 
-    def _context(self, request: RecommendRequest, subject: SubjectId) -> Context:
+    def _context(self, request: RecommendRequest, subject: SubjectId, now: Instant) -> Context:
         fold = self._fold
         code = fold.subjects.find(subject) if subject else MISSING
         page = fold.items.find(request.context.item_id) if request.context.item_id else MISSING
@@ -131,6 +131,9 @@ class Recommend:
             excluded=np.array(excluded, dtype=np.int32) if excluded else _NONE,
             as_of=instant(request.as_of) if request.as_of else None,
             limit=request.limit,
+            now=now,
+            placement=request.placement,
+            page=page,
         )
 
     def _personalized(self, slate: Slate, context: Context) -> bool:
