@@ -21,7 +21,7 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_KEPT = 3
+_KEPT = 12
 """How many versions' kernels stay on disk."""
 
 
