@@ -17,6 +17,7 @@ from heedful.views.handles import (
     Handle,
     float64_at,
     handle,
+    int16_at,
     int32_at,
     int64_at,
     uint8_at,
@@ -38,6 +39,7 @@ class Columns(NamedTuple):
     total: float64 (MOST,), the ranker's score. carrier: int32 (MOST,), the column that gave most to it.
     score: float64 (MOST * columns,), by row: each source's score divided by its best one, in [0, 1].
     because: int32 (MOST * columns,), by row: the item that speaks for the row in that source, or -1.
+    rank: int16 (MOST * columns,), by row: its place in that source's proposal, from 1; 0 when not proposed.
     row: int32 by dense item, the item's row or -1. meta: int64 (2,), how many rows, how many columns.
     """
 
@@ -47,8 +49,18 @@ class Columns(NamedTuple):
     carrier: NDArray[np.int32]
     score: NDArray[np.float64]
     because: NDArray[np.int32]
+    rank: NDArray[np.int16]
     row: NDArray[np.int32]
     meta: NDArray[np.int64]
+
+
+class Chosen(NamedTuple):
+    """What the columns say of some rows: item int32, total float64, carrier int32, because int32, (s,) each."""
+
+    item: NDArray[np.int32]
+    total: NDArray[np.float64]
+    carrier: NDArray[np.int32]
+    because: NDArray[np.int32]
 
 
 class Candidates:
@@ -68,10 +80,15 @@ class Candidates:
             carrier=np.zeros(MOST, dtype=np.int32),
             score=np.zeros(MOST * sources),
             because=np.zeros(MOST * sources, dtype=np.int32),
+            rank=np.zeros(MOST * sources, dtype=np.int16),
             row=np.full(1_024, -1, dtype=np.int32),
             meta=np.array([0, sources], dtype=np.int64),
         )
         self.handle: Handle = handle(self.columns)
+        self._chosen = Chosen(
+            np.zeros(MOST, dtype=np.int32), np.zeros(MOST), np.zeros(MOST, dtype=np.int32),
+            np.zeros(MOST, dtype=np.int32),
+        )  # fmt: skip
         self.kept = 0
 
     def clear(self) -> None:
@@ -103,6 +120,13 @@ class Candidates:
         going = rows & (reasons == KEPT)
         reasons[going] = reason
         return int(np.count_nonzero(going))
+
+    def describe(self, rows: NDArray[np.int64]) -> Chosen:
+        """What is known of `rows`, as views that the next call overwrites."""
+        count = len(rows)
+        _describe(self.handle, rows, *self._chosen)
+        item, total, carrier, because = self._chosen
+        return Chosen(item[:count], total[:count], carrier[:count], because[:count])
 
     def __len__(self) -> int:
         """How many rows there are, removed ones too."""
@@ -139,7 +163,7 @@ def columns_of(table: Handle) -> Columns:
     """The arrays behind a handle."""
     return Columns(
         int32_at(table, 0), uint8_at(table, 1), float64_at(table, 2), int32_at(table, 3), float64_at(table, 4),
-        int32_at(table, 5), int32_at(table, 6), int64_at(table, 7),
+        int32_at(table, 5), int16_at(table, 6), int32_at(table, 7), int64_at(table, 8),
     )  # fmt: skip
 
 
@@ -175,9 +199,11 @@ def _add(
             for column in range(width):
                 columns.score[row * width + column] = 0.0
                 columns.because[row * width + column] = -1
+                columns.rank[row * width + column] = 0
         place = row * width + source
         columns.score[place] = scores[i] / best if best > 0.0 else 0.0
         columns.because[place] = because[i if len(because) > 1 else 0]
+        columns.rank[place] = i + 1
     new = count - columns.meta[0]
     columns.meta[0] = count
     return int(new)
@@ -205,3 +231,19 @@ def _remove_unless(table: Handle, allowed: NDArray[np.bool_], reason: int) -> in
             columns.reason[row] = reason
             removed += 1
     return removed
+
+
+@compiled
+def _describe(
+    table: Handle,
+    rows: NDArray[np.int64],
+    item: NDArray[np.int32],
+    total: NDArray[np.float64],
+    carrier: NDArray[np.int32],
+    because: NDArray[np.int32],
+) -> None:
+    columns = columns_of(table)
+    for i in range(len(rows)):
+        row = rows[i]
+        item[i], total[i], carrier[i] = columns.item[row], columns.total[row], columns.carrier[row]
+        because[i] = columns.because[row * columns.meta[1] + columns.carrier[row]]

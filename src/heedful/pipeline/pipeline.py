@@ -45,18 +45,20 @@ class Stage(NamedTuple):
 
 
 class Slate(NamedTuple):
-    """What is shown, best first, and how it came about.
+    """What is shown, best first, and how it came about. The arrays are views that the next question overwrites.
 
-    items: int32 (s,). scores: float64 (s,). propensities: float64 (s,).
+    rows: int64 (s,), of the candidates. items: int32 (s,). scores: float64 (s,). propensities: float64 (s,).
     source: int32 (s,), the source that gave most to each item's score. because: int32 (s,), or -1.
+    stages: as they were run.
     """
 
+    rows: NDArray[np.int64]
     items: NDArray[np.int32]
     scores: NDArray[np.float64]
     propensities: NDArray[np.float64]
     source: NDArray[np.int32]
     because: NDArray[np.int32]
-    stages: tuple[Stage, ...]
+    stages: list[Stage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Pipeline:
                 break
             self._ask(source, column, context, WIDE if more else 3 * width, stages)
             kept = self._filter(context, filters, stages)
+        self._rank(context, kept, stages)
         return self._choose(context, seed, kept, stages)
 
     def _ask(self, source: Source, column: int, context: Context, limit: int, stages: list[Stage]) -> None:
@@ -116,18 +119,15 @@ class Pipeline:
         candidates.kept = considered
         return considered
 
+    def _rank(self, context: Context, kept: int, stages: list[Stage]) -> None:
+        began = perf_counter_ns()
+        self.ranker.score(context, self.candidates)
+        stages.append(Stage("ranker", self.ranker.name, perf_counter_ns() - began, kept, kept))
+
     def _choose(self, context: Context, seed: int, kept: int, stages: list[Stage]) -> Slate:
         began = perf_counter_ns()
         candidates = self.candidates
-        self.ranker.score(candidates)
         rows, propensities = self.policy.choose(candidates, self.items.keys, size=context.limit, seed=seed)
-        columns = candidates.columns
-        carrier = columns.carrier[rows]
-        return Slate(
-            items=columns.item[rows],
-            scores=columns.total[rows],
-            propensities=propensities,
-            source=carrier,
-            because=columns.because[rows * candidates.sources + carrier],
-            stages=(*stages, Stage("policy", "choice", perf_counter_ns() - began, kept, len(rows))),
-        )
+        chosen = candidates.describe(rows)
+        stages.append(Stage("policy", "choice", perf_counter_ns() - began, kept, len(rows)))
+        return Slate(rows, *chosen[:2], propensities, *chosen[2:], stages)

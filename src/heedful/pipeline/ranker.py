@@ -9,14 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.pipeline.candidates import Candidates, columns_of
+from heedful.pipeline.context import Context
+from heedful.pipeline.features import Features
 from heedful.views.compiled import compiled
 from heedful.views.handles import Handle
 
 
-class Ranker(Protocol):
-    """A guess at how well each row will do."""
+class Model(Protocol):
+    """Something fitted: a score for every row of a table of features."""
 
-    def score(self, candidates: Candidates) -> None:
+    def score(self, table: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+        """Write one finite score a row of `table`, float32 (n, features), to `out`, float64 (n,)."""
+
+
+class Ranker(Protocol):
+    """A guess at how well each row will do. `name` says which, and which version of it."""
+
+    name: str
+
+    def score(self, context: Context, candidates: Candidates) -> None:
         """Write `totals`, one finite score a row, higher is better, and the column that carried each."""
 
 
@@ -26,11 +37,28 @@ class Blend:
     weights: by source name, at least 0; a source without a weight counts 0.
     """
 
+    name = "blend"
+
     def __init__(self, sources: Sequence[str], weights: Mapping[str, float]) -> None:
         self._weights = np.array([weights.get(source, 0.0) for source in sources], dtype=np.float64)
 
-    def score(self, candidates: Candidates) -> None:
+    def score(self, context: Context, candidates: Candidates) -> None:
+        del context
         _blend(candidates.handle, self._weights)
+
+
+class Fitted:
+    """A model over the features. What carried a row is the source that speaks loudest for it in the blend."""
+
+    def __init__(self, name: str, model: Model, features: Features, blend: Blend) -> None:
+        self.name = name
+        self._model = model
+        self.features = features
+        self._blend = blend
+
+    def score(self, context: Context, candidates: Candidates) -> None:
+        self._blend.score(context, candidates)
+        self._model.score(self.features.fill(context, candidates), candidates.totals)
 
 
 @compiled

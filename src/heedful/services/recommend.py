@@ -145,8 +145,7 @@ class Recommend:
             return True
         # The item on the page may speak loudest for each and still not have spoken alone.
         candidates = self._pipeline.candidates
-        rows = candidates.columns.row[slate.items]
-        return bool((candidates.scores[rows, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
+        return bool((candidates.scores[slate.rows, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
 
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:

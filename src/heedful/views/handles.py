@@ -128,6 +128,12 @@ def float64_at(table: Handle, place: int) -> NDArray[Any]:
 
 
 @compiled
+def float32_at(table: Handle, place: int) -> NDArray[Any]:
+    """The `place`-th array of the handle, of float32."""
+    return carray(_pointer(table[2 * place]), (table[2 * place + 1],), dtype=np.float32)
+
+
+@compiled
 def uint8_at(table: Handle, place: int) -> NDArray[Any]:
     """The `place`-th array of the handle, of uint8."""
     return carray(_pointer(table[2 * place]), (table[2 * place + 1],), dtype=np.uint8)

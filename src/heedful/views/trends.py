@@ -18,7 +18,7 @@ Rule of the floor: a row counts if and only if it happened at or after the floor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,24 @@ _DAY = 24
 
 _MANY = 4_096
 """From this many touched items on, lists are chosen anew instead of moved in."""
+
+
+class Popularity(NamedTuple):
+    """The columns of trends. They may be replaced with every change.
+
+    logs: float64 (horizons, items), log2 of the score seen from bucket 0, -inf without any; the score seen from
+        a later hour is lower by hour / (bucket width * half-life), `FADING`.
+    pool, start, hours: item i's first hour is `pool[start[i]] >> SUM_BITS` where hours[i] > 0.
+    """
+
+    logs: NDArray[np.float64]
+    pool: NDArray[np.int64]
+    start: NDArray[np.int64]
+    hours: NDArray[np.int32]
+
+
+FADING = 1 / (_HOURS * _HALF_LIVES)
+"""How much each horizon's logarithm falls per hour, float64 (horizons,)."""
 
 
 class Trends:
@@ -170,6 +188,12 @@ class Trends:
         """The scores of dense `items`, int32 (n,), as float64 (n,); 0 for an item without any."""
         place = _place(horizon)
         return self._faded(self._logs_of(place, items, as_of), place, as_of)
+
+    def popularity(self) -> Popularity:
+        """What every item has, as kernels take it, with everything that has come in."""
+        self._refresh()
+        buckets = self._buckets
+        return Popularity(self._logs, buckets.pool, buckets.start, buckets.count)
 
     def asked(self, as_of: Instant | None) -> Instant | None:
         """What to ask `top` and `top_in` for an answer as of then: None unless rows after it must be left out.
