@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SERVE_ARGS ?=
 
-.PHONY: demo test check serve bench clean
+.PHONY: demo test check serve bench kafka clean
 
 demo: .venv/ready
 	$(BIN)/heedful demo $(DEMO_ARGS)
@@ -22,6 +22,12 @@ check: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# Kafka's own jars, for the tests that need a real broker.
+kafka: .kafka/ready
+.kafka/ready: deploy/kafka/pom.xml
+	mvn --quiet --batch-mode --file deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka
+	@touch $@
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

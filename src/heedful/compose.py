@@ -120,6 +120,14 @@ def open_engine(
     return engine
 
 
+def engine_over(log: FullLog, secret: bytes, *, clock: Clock | None = None) -> Engine:
+    """An engine over a log that others may write too; `services.verify.catch_up` folds what they wrote.
+
+    secret: 32 bytes, the same in every process that writes or folds the log.
+    """
+    return _engine(log, Claims(), Pseudonyms(secret), Settings(), None, clock or SystemClock(), None)
+
+
 def read_settings(folder: Path) -> Settings:
     """`settings.toml` in the data folder, or the defaults. Raises SettingsError, naming what is wrong."""
     file = folder / "settings.toml"
@@ -193,7 +201,7 @@ def rehearse_kernels(told: Progress | None = None) -> None:
     rehearse(open_engine(MEMORY, clock=FixedClock(Instant(4 * DAY))), told)
 
 
-class _FullLog(Log, Bodies, Writer, Protocol):
+class FullLog(Log, Bodies, Writer, Protocol):
     """What a log must offer to be an engine's own."""
 
 
@@ -210,7 +218,7 @@ def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings
 
 
 def _engine(
-    log: _FullLog,
+    log: FullLog,
     claims: Claims,
     pseudonyms: Pseudonyms,
     settings: Settings,
