@@ -80,9 +80,8 @@ def test_fitting_stops_where_newer_questions_are_no_better_answered() -> None:
     examples = questions(400)
     noise = msgspec.structs.replace(SMALL, trees=200, patience=3)
     rng = np.random.default_rng(5)
-    shuffled = Examples(
-        NAMES, examples.table, rng.permuted(examples.gains.reshape(400, 12), axis=1).ravel(), examples.sizes, examples.times
-    )  # fmt: skip
+    gains = rng.permuted(examples.gains.reshape(400, 12), axis=1).ravel()
+    shuffled = Examples(NAMES, examples.table, gains, examples.sizes, examples.times)
     assert len(fit(shuffled, noise).forest) < 50
     assert len(fit(examples, msgspec.structs.replace(SMALL, validation=0.0)).forest) == SMALL.trees
 

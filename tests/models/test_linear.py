@@ -24,7 +24,8 @@ def groups(draw: st.DrawFn) -> Group:
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     table = (rng.normal(size=(rows, 3)) * LIMITS).astype(np.float32)
     table[rng.random(table.shape) < 0.1] = rng.choice([np.nan, np.inf, -np.inf, 1e30])
-    return table, rng.integers(0, 4, size=rows) * draw(st.sampled_from([1.0, 0.3, 60.0]))
+    gains = (rng.integers(0, 4, size=rows) * draw(st.sampled_from([1.0, 0.3, 60.0]))).astype(np.float64)
+    return table, gains
 
 
 def learned(parts: list[Group]) -> Moments:
@@ -94,7 +95,7 @@ def test_the_largest_groups_there_can_be_do_not_overflow() -> None:
     found = Moments(NAMES, LIMITS)
     for _ in range(70):
         found.add(table, gains)
-    # sum over pairs of (x - x')^2 in units: 4 for each of the (n/2)^2 unlike pairs; (x - x')(y - y') is 2 * GAIN_MOST
+    # Over the (n/2)^2 unlike pairs, (x - x')^2 is 4 limits, and (x - x')(y - y') is 2 * GAIN_MOST.
     unlike = (MOST_ROWS // 2) ** 2 * 70
     scale = (1 << 16) // MOST_ROWS
     assert found._whole()[0] == 4 * unlike * FINE**2 * scale

@@ -95,9 +95,9 @@ class Examples:
 
         Every row of some gain becomes a group of its own, with the rows of less gain as nothing, and counts
         1 / examined, at most `most`. Then what a pair of rows adds to the loss is, in expectation over what
-        was looked at, what it would add if everything had been: the propensity-weighted empirical risk of Joachims,
-        Swaminathan and Schnabel, "Unbiased learning-to-rank with biased feedback", WSDM 2017. Clipping trades
-        bias for variance.
+        was looked at, what it would add if everything had been: the propensity-weighted empirical risk of
+        Joachims, Swaminathan and Schnabel, "Unbiased learning-to-rank with biased feedback", WSDM 2017.
+        Clipping trades bias for variance.
         """
         if self.examined is None:
             return self

@@ -190,7 +190,7 @@ def _layout(trees: Sequence[Tree]) -> exits.Layout:
     leaves = [0, *accumulate(len(tree.leaf) for tree in trees)]
     bounds = np.zeros((len(trees), 4), dtype=np.int64)
     empty = np.zeros(0)
-    thresholds, features, masks = [empty], [empty], [np.zeros(0, dtype=word)]
+    thresholds, features, masks = [empty], [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=word)]
     orders = [_order(tree) for tree in trees]
     for place, (tree, order) in enumerate(zip(trees, orders, strict=True)):
         sides = np.argsort(tree.nan_right, kind="stable")
@@ -201,7 +201,7 @@ def _layout(trees: Sequence[Tree]) -> exits.Layout:
         masks.append(_masks(tree, order, word)[sides])
     return exits.Layout(
         _not_above(np.concatenate(thresholds)),
-        np.concatenate(features).astype(np.int32),
+        np.concatenate(features),
         np.concatenate(masks),
         bounds,
         np.concatenate([empty, *(tree.leaf[order] for tree, order in zip(trees, orders, strict=True))]),

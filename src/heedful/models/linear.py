@@ -98,7 +98,7 @@ def _score(
         total = 0.0
         for column in range(table.shape[1]):
             value = np.float64(table[row, column])
-            if value == value:  # not NaN
+            if not np.isnan(value):
                 total += weights[column] * min(max(value, -limits[column]), limits[column])
         out[row] = total
 

@@ -47,9 +47,9 @@ def from_swaps(shown: Impressions, places: int, *, prior: float = 5.0) -> Examin
     An item that could stand at i or at j is the same item at both, so each click at i counts 1 / chance, and
     the sums over the same pair (i, j) are to each other as the examinations of i and j (Agarwal, Zaitsev, Wang,
     Li, Najork and Joachims, "Estimating position bias without intrusive interventions", WSDM 2019: what they
-    call interventional sets, over all pairs). The logarithms of all pairs' ratios are fitted by least squares, each pair
-    counting as much as the smaller of its two numbers of clicks, with `prior` clicks in favour of a ratio of 1.
-    Places that no pair joins to the first are taken for the nearest place before them that is joined.
+    call interventional sets, over all pairs). The logarithms of all pairs' ratios are fitted by least squares,
+    each pair counting as much as the smaller of its two numbers of clicks, with `prior` clicks in favour of a
+    ratio of 1. Places that no pair joins to the first are taken for the nearest place before them that is joined.
     """
     clicks, counted = np.zeros((places, places)), np.zeros((places, places))
     usable = shown.clicked & (shown.other >= 0) & (shown.position < places) & (shown.other < places)
