@@ -162,6 +162,15 @@ def test_groups_that_teach_no_order_are_counted_and_left_out() -> None:
         fit(Examples(NAMES, examples.table, np.zeros(1_200), examples.sizes, examples.times), SMALL)
 
 
+def test_columns_that_say_nothing_give_a_forest_that_scores_all_alike() -> None:
+    examples = questions(200)
+    same = Examples(NAMES, np.ones_like(examples.table), examples.gains, examples.sizes, examples.times)
+    forest = fit(same, SMALL).forest
+    out = np.zeros(12)
+    forest.score(examples.table[:12], out)
+    assert len(set(out.tolist())) == 1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"leaves": 65}, {"rate": 0.0}, {"trees": 0}, {"columns": 1.5}, {"validation": 0.9}, {"seed": -1}],

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from heedful.models.linear import FINE, GAIN_FINE, GAIN_MOST, MOST_ROWS, Linear, Moments, limits_of
+from heedful.models.examples import Examples
+from heedful.models.linear import (
+    FINE,
+    GAIN_FINE,
+    GAIN_MOST,
+    MOST_ROWS,
+    MOST_WEIGHT,
+    Linear,
+    Moments,
+    limits_of,
+)
+from heedful.models.linear import learned as learned_from
 from heedful.vocabulary.errors import Corrupt, Invalid
 
 Group: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float64]]
@@ -72,7 +83,7 @@ def test_the_weights_are_those_of_least_squares_over_all_pairs(parts: list[Group
     rows, targets, count = [], [], 0
     for group in parts:
         x, y = seen_as(group)
-        share = ((1 << 16) // len(y)) / (1 << 16)
+        share = round((1 << 16) / len(y)) / (1 << 16)
         count += len(y)
         for i in range(len(y)):
             for j in range(i):
@@ -94,14 +105,14 @@ def test_the_largest_groups_there_can_be_do_not_overflow() -> None:
     gains[1::2] = GAIN_MOST
     found = Moments(NAMES, LIMITS)
     for _ in range(70):
-        found.add(table, gains)
+        found.add(table, gains, MOST_WEIGHT)
     # Over the (n/2)^2 unlike pairs, (x - x')^2 is 4 limits, and (x - x')(y - y') is 2 * GAIN_MOST.
     unlike = (MOST_ROWS // 2) ** 2 * 70
-    scale = (1 << 16) // MOST_ROWS
+    scale = (1 << 16) * MOST_WEIGHT // MOST_ROWS
     assert found._whole()[0] == 4 * unlike * FINE**2 * scale
     assert found._whole()[-2] == 2 * GAIN_MOST * unlike * FINE * GAIN_FINE * scale
     for _ in range(70):
-        found.remove(table, gains)
+        found.remove(table, gains, MOST_WEIGHT)
     assert found.state() == Moments(NAMES, LIMITS).state()
 
 
@@ -127,6 +138,24 @@ def test_scoring_is_the_cut_and_weighed_sum_and_its_shares() -> None:
     again = Linear.of(NAMES, linear.arrays())
     assert again.importance() == linear.importance()
     assert sum(linear.importance().values()) == pytest.approx(1.0)
+
+
+def test_examples_are_learned_group_by_group_with_what_they_count_for() -> None:
+    rng = np.random.default_rng(8)
+    table = rng.normal(size=(9, 3)).astype(np.float32)
+    gains = np.array([0.0, 1, 0, 0, 2, 0, 0, 0, 3])
+    weights = np.array([1.0, 2.5])
+    examples = Examples(NAMES, table, gains, np.array([4, 5]), np.array([1, 2]), weights=weights)
+    expected = Moments(NAMES, LIMITS)
+    expected.add(table[:4], gains[:4])
+    expected.add(table[4:], gains[4:], 2.5)
+    assert learned_from(examples, LIMITS).state() == expected.state()
+    seldom = Examples(
+        NAMES, table[:4], gains[:4], np.array([4]), np.array([1]), examined=np.array([1.0, 0.25, 1.0, 1.0])
+    )
+    weighed = Moments(NAMES, LIMITS)
+    weighed.add(np.ascontiguousarray(table[[0, 1, 2, 3]]), gains[:4], 4.0)
+    assert learned_from(seldom, LIMITS).state() == weighed.state()
 
 
 def test_limits_cover_what_was_seen_and_are_never_zero() -> None:
@@ -155,6 +184,8 @@ def test_a_group_that_cannot_be_summed_is_refused_and_adds_nothing(
     found = Moments(NAMES, LIMITS)
     with pytest.raises(Invalid):
         found.add(table, gains)
+    with pytest.raises(Invalid):
+        found.add(np.zeros((2, 3), np.float32), np.zeros(2), MOST_WEIGHT + 1)
     assert found.state() == Moments(NAMES, LIMITS).state()
 
 

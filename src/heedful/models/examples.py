@@ -53,12 +53,15 @@ class Examples:
         return len(self.sizes)
 
     def take(self, groups: NDArray[np.int64]) -> Examples:
-        """The examples of these groups, by number and in this order."""
-        if np.array_equal(groups, np.arange(len(self))):
-            return self  # the table may be large
+        """The examples of these groups, by number and in this order; a view where they follow one another."""
         sizes = self.sizes[groups]
         before = np.cumsum(self.sizes) - self.sizes
-        rows = np.arange(sizes.sum()) + np.repeat(before[groups] - (np.cumsum(sizes) - sizes), sizes)
+        rows: slice | NDArray[np.int64]
+        if len(groups) and np.array_equal(groups, np.arange(groups[0], groups[0] + len(groups))):
+            first = int(before[groups[0]])
+            rows = slice(first, first + int(sizes.sum()))  # the table may be large: a view does
+        else:
+            rows = np.arange(sizes.sum()) + np.repeat(before[groups] - (np.cumsum(sizes) - sizes), sizes)
         return replace(
             self,
             table=np.ascontiguousarray(self.table[rows]),

@@ -98,9 +98,9 @@ def fit(examples: Examples, settings: FitSettings | None = None) -> Fit:
         )
     else:
         booster = lightgbm.train(parameters, learned, settings.trees)
-    used = booster.best_iteration if len(newer) else -1
-    forest = Forest.parse(booster.model_to_string(num_iteration=used), examples.features)
-    ndcg = seen["held"][f"ndcg@{settings.depth}"][used - 1] if len(newer) else None
+    used = booster.best_iteration if len(newer) else 0
+    forest = Forest.parse(booster.model_to_string(num_iteration=used or None), examples.features)
+    ndcg = seen["held"][f"ndcg@{settings.depth}"][used - 1] if used > 0 else None
     return Fit(forest, len(older), len(newer), unsaid, ndcg)
 
 

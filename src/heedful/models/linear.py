@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.models.examples import Examples
 from heedful.views.compiled import compiled
 from heedful.vocabulary.errors import Corrupt, Invalid
 
@@ -22,8 +23,8 @@ FINE = 1 << 12
 GAIN_FINE, GAIN_MOST = 1 << 8, 1 << 8
 """Steps in a gain of 1, and the largest gain."""
 
-MOST_ROWS = 1 << 13
-"""Rows of a group. With it no product of a group exceeds 2**58, so that none overflows 64 bits."""
+MOST_ROWS, MOST_WEIGHT = 1 << 12, 16
+"""Rows of a group, and what it may count for. With them nothing a group adds exceeds 2**61."""
 
 _UNIT = 1 << 16
 _LIMB = 62
@@ -107,7 +108,7 @@ class Moments:
     """What a linear ranker remembers of its examples: integer sums over f columns.
 
     A row x of whole numbers is its features over their limits, in steps of 1 / FINE and cut to [-1, 1]; y is
-    its gain in steps of 1 / GAIN_FINE. A group of n rows adds, times the whole number 2**16 // n,
+    its gain in steps of 1 / GAIN_FINE. A group of n rows adds, times the whole number next to 2**16 weight / n,
 
         A += n sum(x xT) - sum(x) sum(x)T        b += n sum(x y) - sum(x) sum(y)
 
@@ -127,13 +128,14 @@ class Moments:
         self._low = np.zeros(len(self._upper[0]) + columns + 1, dtype=np.int64)
         self._high = np.zeros_like(self._low)
 
-    def add(self, table: NDArray[np.float32], gains: NDArray[np.float64]) -> None:
-        """Learn from a group: table (n, f), gains (n,) from 0 to 256, n up to 8192. Raises Invalid."""
-        self._move(self._sums(table, gains), 1)
+    def add(self, table: NDArray[np.float32], gains: NDArray[np.float64], weight: float = 1.0) -> None:
+        """Learn from a group: table (n, f), n up to MOST_ROWS, gains (n,) from 0 to GAIN_MOST, weight above 0 up
+        to MOST_WEIGHT. Raises Invalid; then nothing was added."""
+        self._move(self._sums(table, gains, weight), 1)
 
-    def remove(self, table: NDArray[np.float32], gains: NDArray[np.float64]) -> None:
-        """Take back what `add` of the same group added, exactly. Raises Invalid."""
-        self._move(self._sums(table, gains), -1)
+    def remove(self, table: NDArray[np.float32], gains: NDArray[np.float64], weight: float = 1.0) -> None:
+        """Take back what `add` of the same arguments added, exactly. Raises Invalid."""
+        self._move(self._sums(table, gains, weight), -1)
 
     def merge(self, other: Moments) -> None:
         """Add what another has seen. Raises Invalid if it speaks of other features or limits."""
@@ -188,7 +190,9 @@ class Moments:
         matrix[np.diag_indices(columns)] += ridge * max(sums[-1], 1)
         return Linear(self.features, np.linalg.solve(matrix, cross) / self.limits, self.limits)
 
-    def _sums(self, table: NDArray[np.float32], gains: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _sums(
+        self, table: NDArray[np.float32], gains: NDArray[np.float64], weight: float
+    ) -> NDArray[np.int64]:
         """What a group adds: int64, the upper triangle of A, then b, then how many rows."""
         rows = len(gains)
         if table.shape != (rows, len(self.features)) or not 1 <= rows <= MOST_ROWS:
@@ -197,6 +201,8 @@ class Moments:
             )
         if not np.all((gains >= 0) & (gains <= GAIN_MOST)):
             raise Invalid("examples_invalid", f"a gain is from 0 to {GAIN_MOST}")
+        if not 0 < weight <= MOST_WEIGHT:
+            raise Invalid("examples_invalid", f"a group's weight is above 0 and at most {MOST_WEIGHT}")
         x = _whole_of(table, self.limits)
         y = np.rint(gains * GAIN_FINE).astype(np.int64)
         total = x.sum(axis=0)
@@ -204,7 +210,7 @@ class Moments:
         exact = x.astype(np.float64)
         gram = (exact.T @ exact).astype(np.int64) * rows - np.outer(total, total)
         cross = (exact.T @ y.astype(np.float64)).astype(np.int64) * rows - total * int(y.sum())
-        scale = _UNIT // rows
+        scale = max(round(_UNIT * weight / rows), 1)
         return np.concatenate([gram[self._upper] * scale, cross * scale, [rows]])
 
     def _move(self, sums: NDArray[np.int64], sign: int) -> None:
@@ -216,6 +222,22 @@ class Moments:
         return [
             (high << _LIMB) + low for high, low in zip(self._high.tolist(), self._low.tolist(), strict=True)
         ]
+
+
+def learned(examples: Examples, limits: NDArray[np.float64] | None = None, *, most: float = 10.0) -> Moments:
+    """The sums over all groups of `examples`, corrected for what was looked at (`Examples.unbiased`, `most`).
+
+    limits: float64 (f,); without them `limits_of` the examples, which then are for good the state's own.
+    Raises Invalid.
+    """
+    told = examples.unbiased(most)
+    found = Moments(examples.features, limits_of(examples.table) if limits is None else limits)
+    weights = np.ones(len(told)) if told.weights is None else told.weights
+    start = 0
+    for size, weight in zip(told.sizes.tolist(), weights.tolist(), strict=True):
+        found.add(told.table[start : start + size], told.gains[start : start + size], weight)
+        start += size
+    return found
 
 
 def limits_of(table: NDArray[np.float32], share: float = 0.99) -> NDArray[np.float64]:
