@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, http, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
+log, sessions, forest, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
 (10,000,000 when unset), about eight minutes on two cores.
 """
 
@@ -29,6 +29,12 @@ def _sessions() -> Rows:
     return sessions.run()
 
 
+def _forest() -> Rows:
+    from benchmarks import forest
+
+    return forest.run()
+
+
 def _quality() -> Rows:
     from benchmarks import quality
 
@@ -45,6 +51,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "quality": ("Session neighbours on published clicks", _quality),
     "log": ("The log", _log),
     "sessions": ("The live session index", _sessions),
+    "forest": ("Scoring fitted trees", _forest),
     "loop": ("The whole loop over HTTP", _loop),
 }
 

@@ -1,0 +1,107 @@
+"""`heedful models`: which fitted models there are, which one answers, and going back to the one before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from heedful.faces.cli.console import out, say_json, say_table
+from heedful.faces.cli.opener import Data, Json, there
+from heedful.models.kinds import RANKERS, ranker_of
+from heedful.models.shelf import Shelf, Version
+from heedful.objects.folder import Folder
+
+app = typer.Typer(help="List, show, promote and roll back fitted models.", no_args_is_help=True)
+
+Model = Annotated[str, typer.Argument(help="The model's id, or enough of its beginning.")]
+Place = Annotated[str, typer.Option(help="What the model is for.")]
+
+_SHOWN = 10
+"""Features that a person is shown; JSON has them all."""
+
+
+@app.command("list")
+def list_(data: Data, as_json: Json = False) -> None:
+    """Show every model, oldest first, with its state and what replay said of it."""
+    versions = shelf_of(data).list()
+    if as_json:
+        say_json(versions)
+        return
+    rows = [
+        (one.id, one.facts.place, one.facts.kind, _state(one), one.created, _figures(one.metrics))
+        for one in versions
+    ]
+    say_table("Fitted models", ("id", "place", "kind", "state", "created", "replay"), rows)
+
+
+@app.command()
+def show(data: Data, model: Model, as_json: Json = False) -> None:
+    """Show one model: what it was fitted to, how, what replay said, and which features carry it."""
+    shelf = shelf_of(data)
+    version = shelf.find(model)
+    carried = _carried(shelf, version)
+    if as_json:
+        say_json({**msgspec.to_builtins(version), "importance": carried})
+        return
+    facts = version.facts
+    rows = [
+        ("id", version.id), ("place", facts.place), ("kind", facts.kind), ("state", _state(version)),
+        ("created", version.created), ("promoted", version.promoted or "never"), ("log position", facts.position),
+        ("seed", str(facts.seed)), ("settings", _figures(facts.settings)), ("learned", _figures(facts.learned)),
+        ("replay", _figures(version.metrics) or "not measured"),
+    ]  # fmt: skip
+    if version.against:
+        rows.append((f"replay of {version.against}, then in force", _figures(version.compared)))
+    say_table("", ("", "what"), rows)
+    best = sorted(carried.items(), key=lambda one: (-one[1], one[0]))[:_SHOWN]
+    if best:
+        say_table("What carries it", ("feature", "share"), [(name, f"{share:.1%}") for name, share in best])
+
+
+@app.command()
+def promote(data: Data, model: Model, as_json: Json = False) -> None:
+    """Put a model in force, in one step. A running server takes it up by itself."""
+    _say(shelf_of(data).promote(model), as_json)
+
+
+@app.command()
+def rollback(data: Data, place: Place = "ranker", as_json: Json = False) -> None:
+    """Go back to the model that was in force before; without one, to none."""
+    version = shelf_of(data).rollback(place)
+    if version is not None:
+        _say(version, as_json)
+    elif as_json:
+        say_json(None)
+    else:
+        out.print(f"no model is in force as {place}", markup=False, highlight=False)
+
+
+def shelf_of(data: Path) -> Shelf:
+    """The shelf of a data folder that is there. Raises NotFound."""
+    return Shelf(Folder(there(data) / "models"))
+
+
+def _say(version: Version, as_json: bool) -> None:
+    if as_json:
+        say_json(version)
+    else:
+        out.print(f"{version.id} is in force as {version.facts.place}", markup=False, highlight=False)
+
+
+def _state(version: Version) -> str:
+    stale = version.stale and version.state != "stale"
+    return f"{version.state}, stale" if stale else version.state.value
+
+
+def _figures(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in values.items()
+    )
+
+
+def _carried(shelf: Shelf, version: Version) -> dict[str, float]:
+    return ranker_of(shelf, version).importance() if version.facts.kind in RANKERS else {}
