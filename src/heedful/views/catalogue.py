@@ -8,7 +8,7 @@ until it is written again.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any
@@ -71,9 +71,12 @@ class Catalogue:
     def __init__(self, items: Items, *, required: bool = False) -> None:
         self._items = items
         self._required = required
+        self._followers: list[set[int]] = []
+        self._last: dict[int, ItemChange] = {}
         self._clear()
 
     def _clear(self) -> None:
+        self._tell(self._last)
         self.servable = np.full(0, True)
         self.price_minor = np.zeros(0, dtype=np.int64)
         self.published = np.zeros(0, dtype=np.int64)
@@ -81,7 +84,7 @@ class Catalogue:
         self.category_names: list[str] = []
         self._category_codes: dict[str, int] = {}
         self._members: dict[str, _Members] = {}
-        self._last: dict[int, ItemChange] = {}
+        self._last = {}
         self._earlier: dict[int, list[ItemChange]] = {}
         self._by_age: NDArray[np.int32] | None = None
         self.changes = 0
@@ -107,6 +110,7 @@ class Catalogue:
                 self._become(change.code, last, change)
             else:
                 insort(self._earlier.setdefault(change.code, []), change, key=_rank)
+        self._tell(change.code for change in changes)
 
     def retract(self, changes: Sequence[ItemChange]) -> None:
         """Take `changes` out; what held before holds again. One that was never applied is left alone."""
@@ -119,6 +123,19 @@ class Catalogue:
                 earlier[:] = [one for one in earlier if _rank(one) != _rank(change)]
             if not earlier:
                 self._earlier.pop(code, None)
+        self._tell(change.code for change in changes)
+
+    def follow(self) -> set[int]:
+        """The dense items that are described, to which every item of which anything is said is added from now
+        on. It belongs to the caller, who takes out what it has looked at: how what is derived keeps up."""
+        follower = set(self._last)
+        self._followers.append(follower)
+        return follower
+
+    def _tell(self, codes: Iterable[int]) -> None:
+        codes = tuple(codes)
+        for follower in self._followers:
+            follower.update(codes)
 
     def advance(self, floor: Instant) -> None:
         """Nothing: a description holds until it is replaced."""
@@ -137,6 +154,12 @@ class Catalogue:
         """When the last word on `code` was said, or None when there is none."""
         last = self._last.get(code)
         return None if last is None else last.at
+
+    def first_said_at(self, code: int) -> Instant | None:
+        """When `code` was first described, or None when it never was."""
+        last = self._last.get(code)
+        versions = () if last is None else (*self._earlier.get(code, ()), last)
+        return next((version.at for version in versions if version.item is not None), None)
 
     def categories_of(self, code: int) -> tuple[str, ...]:
         """The categories of `code` in its owner's order."""
