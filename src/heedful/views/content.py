@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from heedful.views.dictionary import Items
 from heedful.views.glossary import (
     WEIGHT_BITS,
     Glossary,
+    choose,
     compare,
     insert,
     read_like,
@@ -35,6 +37,17 @@ BUDGET = 20_000
 """Entries of word lists that one reading goes through: what keeps it short in a catalogue of any size."""
 _REMEMBERED = 4_096
 _NONE = np.empty(0, dtype=np.int32)
+
+
+class Near(NamedTuple):
+    """Items with what they are like, best first, ties by the item's key, shape (n,) each.
+
+    items: int32, dense. scores: int64, millionths of a cosine, above 0. because: int32, what each is like.
+    """
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.int64]
+    because: NDArray[np.int32]
 
 
 class Content:
@@ -89,6 +102,16 @@ class Content:
             compare(self._open(), asked, others, self._weight, found)
             self.vectors.compare(asked, others, found)
         return found
+
+    def nearest(self, trail: NDArray[np.int32], among: NDArray[np.int32], how_many: int) -> Near:
+        """The `how_many` (1 to MOST) of `among` (distinct, at most MOST) that are most like one of `trail`."""
+        told = np.zeros((len(trail), len(among)), dtype=np.int64)
+        for i, asked in enumerate(trail.tolist()):
+            told[i] = self.likeness(asked, among)
+        because = np.empty(how_many, dtype=np.int32)
+        self._open()
+        count = int(choose(self._handle, among, told, trail, how_many, because)) if len(trail) else 0
+        return Near(self._best[:count].copy(), self._points[:count].copy(), because[:count])
 
     def refresh(self) -> None:
         """Bring everything up to what the catalogue says now. Costs nothing where nothing changed."""

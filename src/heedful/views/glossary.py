@@ -239,3 +239,32 @@ def compare(table: Handle, asked: int, others: Column, weight: Column, likeness:
         likeness[i] = 0 if dot == 0 else int(MILLIONTHS * dot / np.sqrt(own * float(_norm(it, other))))
     for place in range(first, first + count):
         weight[it.word[place] >> WEIGHT_BITS] = 0
+
+
+@compiled
+def choose(
+    table: Handle, among: Column, told: Column, trail: Column, how_many: int, because: Column
+) -> int:
+    """Find the `how_many` of `among` with the highest of `told`, int64 (asked, n), above 0; returns how many.
+
+    because: int32 (how_many,), takes for each the one of `trail` that told it, ties to the first.
+    """
+    it = glossary_of(table)
+    sheet = Sheet(it.score, it.score[:0], it.seen, it.best, it.points, it.keys)
+    size = 0
+    for i in range(len(among)):
+        most = 0
+        for asked in range(len(trail)):
+            most = max(most, told[asked, i])
+        it.score[among[i]] = i  # where it stands, for the answer below
+        if most > 0:
+            size = offer(sheet, size, how_many, int(among[i]), most)
+    arrange(sheet, size)
+    for place in range(size):
+        i, asked = it.score[it.best[place]], 0
+        while told[asked, i] != it.points[place]:
+            asked += 1
+        because[place] = trail[asked]
+    for i in range(len(among)):
+        it.score[among[i]] = 0
+    return size

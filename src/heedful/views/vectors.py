@@ -165,7 +165,8 @@ def _ones_code(_typing: Any, word: Any) -> Any:
     return types.int64(word), generate
 
 
-_ones: Any = intrinsic(_ones_code)
+ones: Any = intrinsic(_ones_code)
+"""How many bits of a 64-bit word are set, inside a kernel."""
 
 
 @compiled
@@ -173,7 +174,7 @@ def apart(sketches: Column, one: int, other: int) -> int:
     """In how many bits the sketches of two rows differ, 0 to PLANES."""
     total = 0
     for lane in range(LANES):
-        total += _ones(sketches[one * LANES + lane] ^ sketches[other * LANES + lane])
+        total += ones(sketches[one * LANES + lane] ^ sketches[other * LANES + lane])
     return total
 
 
