@@ -1,7 +1,7 @@
 """How long it takes to put 20 of 100 candidates into an order with variety, the Python call included.
 
-`python -m benchmarks arrangement`. Medians over many calls on one thread; candidates of 1 to 4 categories out of 24,
-and once with vectors of 384 numbers.
+`python -m benchmarks arrangement`. Medians over many calls on one thread; candidates of 1 to 4 categories
+out of 24, and once with vectors of 384 numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from time import perf_counter_ns
 import numpy as np
 
 from benchmarks.table import Row
-from heedful.pipeline.arrangement import Arrangement, Calibrated, DeterminantalGreedy, MaximalMarginal, Straight
+from heedful.pipeline.arrangement import (
+    Arrangement,
+    Balanced,
+    Calibrated,
+    DeterminantalGreedy,
+    MaximalMarginal,
+    Straight,
+)
 from heedful.pipeline.candidates import Candidates
 from heedful.pipeline.context import Context
 from heedful.pipeline.duplicates import NotTwice
@@ -85,6 +92,7 @@ def run() -> list[Row]:
             ("maximal marginal relevance", MaximalMarginal(kinship, 0.3)),
             ("determinantal, greedy", DeterminantalGreedy(kinship, 0.3)),
             ("calibrated", Calibrated(kinship, 0.3)),
+            ("diverse and calibrated", Balanced(kinship, diversity=0.3, calibration=0.3)),
         ]
         for name, arrangement in arrangements:
 

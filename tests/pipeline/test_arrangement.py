@@ -16,6 +16,7 @@ from heedful.pipeline.arrangement import (
     OWN,
     SMOOTH,
     Arrangement,
+    Balanced,
     Calibrated,
     DeterminantalGreedy,
     MaximalMarginal,
@@ -57,9 +58,7 @@ class Shop:
             if number < SHELF - 20:
                 self.described[code] = item
                 self.catalogue.apply([ItemChange(code, Instant(1), number, item)])
-        self.kinship = Kinship(
-            Traits(self.catalogue, self.items), Content(self.catalogue, self.items)
-        )
+        self.kinship = Kinship(Traits(self.catalogue, self.items), Content(self.catalogue, self.items))
         self.candidates = Candidates(1, lambda: SHELF)
 
     def ask(self, totals: dict[int, float], gone: set[int]) -> None:
@@ -117,9 +116,7 @@ def marginal(shop: Shop, score: dict[int, float], strength: float) -> Value:
 
 def determinantal(shop: Shop, score: dict[int, float], strength: float) -> Value:
     def volume(chosen: list[int]) -> float:
-        kernel = [
-            [1.0 if a == b else (1 - OWN) * shop.alike(a, b) for b in chosen] for a in chosen
-        ]
+        kernel = [[1.0 if a == b else (1 - OWN) * shop.alike(a, b) for b in chosen] for a in chosen]
         return float(np.linalg.det(kernel)) if chosen else 1.0
 
     def value(placed: list[int], item: int) -> float:
@@ -148,6 +145,17 @@ def calibrated(shop: Shop, score: dict[int, float], strength: float, trail: list
         return (1 - strength) * score[item] - strength * divergence
 
     return value
+
+
+def balanced(
+    shop: Shop, score: dict[int, float], diversity: float, calibration: float, trail: list[int]
+) -> Value:
+    nothing = dict.fromkeys(score, 0.0)
+    apart, close = marginal(shop, nothing, 1.0), calibrated(shop, nothing, 1.0, trail)
+    worth = (1 - diversity) * (1 - calibration if any(map(shop.kinds, trail)) else 1)
+    return lambda placed, item: (
+        worth * score[item] + diversity * apart(placed, item) + calibration * close(placed, item)
+    )
 
 
 def check_greedy(found: list[int], pool: list[int], size: int, value: Value) -> None:
@@ -189,6 +197,9 @@ def test_every_arrangement_does_what_its_slow_twin_says(
     check_greedy(found, pool, size, marginal(shop, score, strength))
     found = shop.arranged(Calibrated(kinship, strength, pool=15), size, trail)
     check_greedy(found, pool, size, calibrated(shop, score, strength, trail))
+    both = Balanced(kinship, diversity=strength, calibration=0.4, pool=15)
+    found = shop.arranged(both, size, trail)
+    check_greedy(found, pool, size, balanced(shop, score, strength, 0.4, trail))
     found = shop.arranged(DeterminantalGreedy(kinship, strength, pool=15), size)
     assert sorted(found) == sorted(set(found) & set(pool))
     assert len(found) == min(size, len(pool))
@@ -229,9 +240,7 @@ def test_a_higher_strength_never_makes_the_choice_more_alike(
         assert gentle[0] == strong[0]
         assert shop.alike(*strong) <= shop.alike(*gentle) + 1e-9
     one = calibrated(shop, dict.fromkeys(totals, 0.0), 1.0, trail)
-    gentle, strong = (
-        shop.arranged(Calibrated(shop.kinship, strength), 1, trail) for strength in (low, high)
-    )
+    gentle, strong = (shop.arranged(Calibrated(shop.kinship, strength), 1, trail) for strength in (low, high))
     assert one([], strong[0]) >= one([], gentle[0]) - 1e-9
 
 

@@ -21,9 +21,8 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.time import Instant
 
-CONTEXT = Context(
-    0, np.empty(0, dtype=np.int32), 0, *(np.empty(0, dtype=np.int32) for _ in range(3)), None, 9
-)
+NONE = np.empty(0, dtype=np.int32)
+CONTEXT = Context(0, NONE, 0, NONE, NONE, NONE, None, 9)
 
 
 class Shelf:
@@ -82,7 +81,10 @@ def test_the_best_of_every_kind_stays(
         for one in stay:
             other = shelf.catalogue.get(one)
             if other is not None:
-                theirs |= {("group", str(other.properties.get("group", ""))), ("title", other.title.casefold())}
+                theirs |= {
+                    ("group", str(other.properties.get("group", ""))),
+                    ("title", other.title.casefold()),
+                }
         if item not in gone and not {name for name in mine & theirs if name[1]}:
             stay.append(item)
     assert shelf.left(totals, gone, titles=titles) == set(stay)

@@ -156,9 +156,9 @@ def test_the_nearest_of_a_trail_say_which_of_it_they_are_like() -> None:
     among = np.array([5, 4, 3, 2], dtype=np.int32)
     near = content.nearest(trail, among, 3)
     assert near.items.tolist() == [2, 3, 5]
-    assert near.because.tolist() == [0, 1, 1]
     expected = np.stack([content.likeness(0, near.items), content.likeness(1, near.items)])
     assert near.scores.tolist() == expected.max(axis=0).tolist()
+    assert near.because.tolist() == [0, 1, 0] == trail[expected.argmax(axis=0)].tolist()
     assert content.nearest(trail, among, 1).items.tolist() == [2]
     assert content.nearest(trail[:0], among, 3).items.tolist() == []
     assert told(content, 4) == []  # and the scratch is clean again

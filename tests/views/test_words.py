@@ -47,6 +47,4 @@ def test_weights_stay_in_their_range(title: str, categories: list[str], text: st
     found = words(title=title * 20, categories=tuple(categories), properties={"a": text})
     assert len(found) <= MOST_WORDS
     assert all(1 <= weight <= HEAVIEST for weight in found.values())
-    assert found == words(
-        title=title * 20, categories=tuple(reversed(categories)), properties={"a": text}
-    )
+    assert found == words(title=title * 20, categories=tuple(reversed(categories)), properties={"a": text})

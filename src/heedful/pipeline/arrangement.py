@@ -40,6 +40,9 @@ SMOOTH = 0.01
 """The part of the person's mix in the list's own, against dividing by nothing (Steck 2018, equation 5)."""
 
 
+_NOTHING = np.empty(0, dtype=np.int32)
+
+
 class Arrangement(Protocol):
     """Chooses places for the candidates that are kept."""
 
@@ -62,21 +65,66 @@ class Straight:
         return _straight(candidates.handle, keys, size)
 
 
-class MaximalMarginal:
-    """Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): in each place the candidate of the
-    highest (1 - strength) * score - strength * (likeness to the most alike item already placed)."""
+def _trail(context: Context) -> NDArray[np.int32]:
+    return context.trail
 
-    def __init__(self, kinship: Kinship, strength: float, *, pool: int = POOL) -> None:
-        self._kinship, self._strength, self._pool = kinship, checked(strength), pool
+
+class Balanced:
+    """Several things weighed at once: in each place the candidate of the highest
+
+        (1 - diversity) * (1 - calibration) * score
+        - diversity * (likeness to the most alike item already placed)
+        - calibration * KL(the person's mix of categories, the mix of the list with it)
+
+    diversity alone is maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998), calibration alone is
+    Steck's calibrated list (RecSys 2018). own: the dense items that the person's mix is taken from, each with
+    the same weight, an item's categories sharing it; the trail where nothing else is said. At most 64
+    categories of it count. Where the person has none, calibration changes nothing.
+    """
+
+    def __init__(
+        self,
+        kinship: Kinship,
+        *,
+        diversity: float = 0.0,
+        calibration: float = 0.0,
+        own: Callable[[Context], NDArray[np.int32]] = _trail,
+        pool: int = POOL,
+    ) -> None:
+        self._kinship, self._own, self._pool = kinship, own, pool
+        self._diversity, self._calibration = checked(diversity), checked(calibration)
 
     def arrange(
         self, candidates: Candidates, context: Context, keys: NDArray[np.uint64], *, size: int
     ) -> NDArray[np.int64]:
-        del context
-        if not self._strength:
+        own = self._own(context) if self._calibration else _NOTHING
+        if not self._diversity and not len(own):
             return _straight(candidates.handle, keys, size)
-        kin = self._kinship.open()
-        return _marginal(candidates.handle, kin, keys, size, max(self._pool, size), self._strength)
+        return _balanced(
+            candidates.handle, self._kinship.open(), keys, size, max(self._pool, size), self._diversity,
+            self._calibration, own,
+        )  # fmt: skip
+
+
+class MaximalMarginal(Balanced):
+    """Maximal marginal relevance: `Balanced` with diversity alone."""
+
+    def __init__(self, kinship: Kinship, strength: float, *, pool: int = POOL) -> None:
+        super().__init__(kinship, diversity=strength, pool=pool)
+
+
+class Calibrated(Balanced):
+    """Calibrated to the person's own mix of categories: `Balanced` with calibration alone."""
+
+    def __init__(
+        self,
+        kinship: Kinship,
+        strength: float,
+        *,
+        own: Callable[[Context], NDArray[np.int32]] = _trail,
+        pool: int = POOL,
+    ) -> None:
+        super().__init__(kinship, calibration=strength, own=own, pool=pool)
 
 
 class DeterminantalGreedy:
@@ -96,34 +144,6 @@ class DeterminantalGreedy:
             return _straight(candidates.handle, keys, size)
         kin = self._kinship.open()
         return _determinantal(candidates.handle, kin, keys, size, max(self._pool, size), self._strength)
-
-
-class Calibrated:
-    """Calibrated to the person's own mix of categories (Steck, RecSys 2018): in each place the candidate of
-    the highest (1 - strength) * score - strength * KL(the person's mix, the mix of the list with it).
-
-    own: the dense items that the person's mix is taken from, each with the same weight, an item's categories
-    sharing it; the trail where nothing else is said. Of at most 64 categories. Without any, the plain order.
-    """
-
-    def __init__(
-        self,
-        kinship: Kinship,
-        strength: float,
-        *,
-        own: Callable[[Context], NDArray[np.int32]] = lambda context: context.trail,
-        pool: int = POOL,
-    ) -> None:
-        self._kinship, self._strength, self._pool, self._own = kinship, checked(strength), pool, own
-
-    def arrange(
-        self, candidates: Candidates, context: Context, keys: NDArray[np.uint64], *, size: int
-    ) -> NDArray[np.int64]:
-        own = self._own(context)
-        if not self._strength or not len(own):
-            return _straight(candidates.handle, keys, size)
-        kin = self._kinship.open()
-        return _calibrated(candidates.handle, kin, keys, size, max(self._pool, size), self._strength, own)
 
 
 def checked(strength: float) -> float:
@@ -196,33 +216,6 @@ def _scores(columns: Columns, rows: Column) -> Column:
 
 
 @compiled
-def _marginal(
-    table: Handle, relations: Handle, keys: Column, size: int, pool: int, strength: float
-) -> NDArray[np.int64]:
-    columns, kin = columns_of(table), kin_of(relations)
-    rows = best_rows(columns, keys, pool)
-    n, count = len(rows), min(size, len(rows))
-    sets, sizes = gathered(kin, columns.item, rows)
-    has, laid = laid_sketches(kin, columns.item, rows)
-    masks, roots = masks_of(sets, sizes), roots_of(sizes)
-    values = _scores(columns, rows) * (1.0 - strength)
-    alike, nearest, taken = np.empty(n), np.zeros(n), np.zeros(n, dtype=np.uint8)
-    chosen = np.empty(count, dtype=np.int64)
-    for place in range(count):
-        best, most = -1, 0.0
-        for i in range(n):
-            value = values[i] - strength * nearest[i]
-            if not taken[i] and (best < 0 or value > most):
-                best, most = i, value
-        chosen[place] = rows[best]
-        taken[best] = 1
-        liken(masks, roots, has, laid, best, alike)
-        for i in range(n):
-            nearest[i] = max(nearest[i], alike[i])
-    return chosen
-
-
-@compiled
 def _determinantal(
     table: Handle, relations: Handle, keys: Column, size: int, pool: int, strength: float
 ) -> NDArray[np.int64]:
@@ -230,7 +223,7 @@ def _determinantal(
     rows = best_rows(columns, keys, pool)
     n, count = len(rows), min(size, len(rows))
     sets, sizes = gathered(kin, columns.item, rows)
-    has, laid = laid_sketches(kin, columns.item, rows)
+    some, has, laid = laid_sketches(kin, columns.item, rows)
     masks, roots = masks_of(sets, sizes), roots_of(sizes)
     # The highest of (1-s)*2*score + s*log(rest) is that of exp((1-s)/s*2*score) * rest: no logarithm a place.
     pull = min(2.0 * (1.0 - strength) / strength, 1e9)
@@ -246,7 +239,7 @@ def _determinantal(
                 best, most = i, value
         chosen[place] = rows[best]
         taken[best] = 1
-        liken(masks, roots, has, laid, best, part)
+        liken(masks, roots, some, has, laid, best, part)
         part *= 1.0 - OWN
         for step in range(place):
             earlier = factor[step]
@@ -286,18 +279,27 @@ def _mix(categories: Column, own: Column, wanted: Column, codes: Column) -> int:
 
 
 @compiled
-def _calibrated(
-    table: Handle, relations: Handle, keys: Column, size: int, pool: int, strength: float, own: Column
-) -> NDArray[np.int64]:
+def _balanced(
+    table: Handle, relations: Handle, keys: Column, size: int, pool: int, diversity: float,
+    calibration: float, own: Column,
+) -> NDArray[np.int64]:  # fmt: skip
     columns, kin = columns_of(table), kin_of(relations)
     rows = best_rows(columns, keys, pool)
     n, count = len(rows), min(size, len(rows))
+    sets, sizes = gathered(kin, columns.item, rows)
     wanted, codes = np.zeros(64), np.empty(64, dtype=np.int32)
     found = _mix(kin.categories, own, wanted, codes)
-    sets, sizes = gathered(kin, columns.item, rows)
-    # Of each candidate only what is in the person's mix counts: where its gains stand, one line after another.
+    scale = (1.0 - diversity) * (1.0 - calibration if found > 0 else 1.0)
+    values, taken = _scores(columns, rows) * scale, np.zeros(n, dtype=np.uint8)
+    # Diversity: how like each is to the most alike item already placed.
+    alike, nearest = np.empty(n), np.zeros(n)
+    if diversity > 0.0:
+        some, has, laid = laid_sketches(kin, columns.item, rows)
+        masks, roots = masks_of(sets, sizes), roots_of(sizes)
+    # Calibration: of each candidate only what is in the person's mix counts; where its gains stand, one line
+    # after another. A gain is by how much the divergence falls with one more of so many categories.
     spots, stops = np.empty(n * WIDTH, dtype=np.int32), np.empty(n, dtype=np.int32)
-    used = np.zeros((found, WIDTH), dtype=np.uint8)
+    used, gain, held = np.zeros((found, WIDTH), dtype=np.uint8), np.zeros(found * WIDTH), np.zeros(found)
     stop = 0
     for i in range(n):
         for k in range(i * WIDTH, i * WIDTH + sizes[i]):
@@ -309,14 +311,12 @@ def _calibrated(
                 used[spot, sizes[i] - 1] = 1
                 stop += 1
         stops[i] = stop
-    values, taken = _scores(columns, rows) * (1.0 - strength), np.zeros(n, dtype=np.uint8)
-    held, gain = np.zeros(found), np.zeros(found * WIDTH)
     chosen = np.empty(count, dtype=np.int64)
     for place in range(count):
         for spot in range(found):
             base = SMOOTH * wanted[spot] * (place + 1) / (1.0 - SMOOTH) + held[spot]
             for more in range(WIDTH):
-                if used[spot, more]:  # by how much the divergence falls with one of so many categories
+                if used[spot, more]:
                     gain[spot * WIDTH + more] = wanted[spot] * np.log(1.0 + 1.0 / ((more + 1) * base))
         best, most, start = -1, 0.0, 0
         for i in range(n):
@@ -324,11 +324,15 @@ def _calibrated(
             for k in range(start, stops[i]):
                 closer += gain[spots[k]]
             start = stops[i]
-            value = values[i] + strength * closer
+            value = values[i] - diversity * nearest[i] + calibration * closer
             if not taken[i] and (best < 0 or value > most):
                 best, most = i, value
         chosen[place] = rows[best]
         taken[best] = 1
+        if diversity > 0.0 and place + 1 < count:
+            liken(masks, roots, some, has, laid, best, alike)
+            for i in range(n):
+                nearest[i] = max(nearest[i], alike[i])
         for k in range(stops[best - 1] if best > 0 else 0, stops[best]):
             held[spots[k] // WIDTH] += 1.0 / sizes[best]
     return chosen

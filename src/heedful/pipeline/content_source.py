@@ -1,4 +1,4 @@
-"""What is like what the person looked at, by its description: how an item is proposed before anybody touched it."""
+"""What is described like what the person looked at: how an item is proposed before anybody touched it."""
 
 from __future__ import annotations
 

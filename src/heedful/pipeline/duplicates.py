@@ -32,9 +32,7 @@ class NotTwice:
 
     name = "duplicate"
 
-    def __init__(
-        self, kinship: Kinship, items: Items, *, titles: bool = True, alike: float = 0.995
-    ) -> None:
+    def __init__(self, kinship: Kinship, items: Items, *, titles: bool = True, alike: float = 0.995) -> None:
         self._kinship, self._items, self._titles = kinship, items, titles
         self._bits = -1 if alike > 1.0 else round(PLANES * math.acos(alike) / math.pi)
 
@@ -62,7 +60,7 @@ def _collapse(
     columns, kin = columns_of(table), kin_of(relations)
     rows = best_rows(columns, keys, int(columns.meta[0]))
     item, reasons, title, group = columns.item, columns.reason, kin.title, kin.group
-    has, laid = laid_sketches(kin, item, rows[:_COMPARED])
+    _, has, laid = laid_sketches(kin, item, rows[:_COMPARED])
     room = 4
     while room < 2 * len(rows) + 2:
         room *= 2

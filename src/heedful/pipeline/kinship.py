@@ -105,39 +105,41 @@ def masks_of(sets: Column, sizes: Column) -> Column:
 
 
 @compiled
-def laid_sketches(kin: Kin, item: Column, rows: Column) -> tuple[Column, Column]:
-    """Whether each of `rows` has a vector, uint8 (n,), and its sketch, uint64 (n, LANES); (0, LANES) where
-    none has one."""
+def laid_sketches(kin: Kin, item: Column, rows: Column) -> tuple[int, Column, Column]:
+    """How many of `rows` have a vector, which, uint8 (n,), and their sketches, uint64 (n, LANES), or
+    (0, LANES) where none has one."""
     place, sketches = kin.row, kin.sketches
-    has, some = np.zeros(len(rows), dtype=np.uint8), False
+    has, some = np.zeros(len(rows), dtype=np.uint8), 0
     for i in range(len(rows)):
         if item[rows[i]] < len(place) and place[item[rows[i]]] >= 0:
-            has[i], some = 1, True
-    laid = np.zeros((len(rows) if some else 0, LANES), dtype=np.uint64)
+            has[i] = 1
+            some += 1
+    laid = np.zeros((len(rows) if some > 0 else 0, LANES), dtype=np.uint64)
     for i in range(len(laid)):
         if has[i]:
             first = np.int64(place[item[rows[i]]]) * LANES
             for lane in range(LANES):
                 laid[i, lane] = sketches[first + lane]
-    return has, laid
+    return some, has, laid
 
 
 @compiled
 def liken(
-    masks: Column, roots: Column, has: Column, laid: Column, one: int, alike: Column
+    masks: Column, roots: Column, some: int, has: Column, laid: Column, one: int, alike: Column
 ) -> None:
     """Write how like `one` each candidate is into `alike`, float64 (n,), 0 to 1. roots: 1 / sqrt(categories)."""
-    root = roots[one]
-    alike[:] = 0.0
-    for word in range(len(masks)):
-        mine = masks[word, one]
-        if mine != 0:
-            line = masks[word]
-            for i in range(len(alike)):
-                alike[i] += ones(mine & line[i])
-    for i in range(len(alike)):
-        alike[i] = min(1.0, alike[i] * root * roots[i])
-    if len(laid) > 0 and has[one]:
+    if some < len(alike):
+        root = roots[one]
+        alike[:] = 0.0
+        for word in range(len(masks)):
+            mine = masks[word, one]
+            if mine != 0:
+                line = masks[word]
+                for i in range(len(alike)):
+                    alike[i] += ones(mine & line[i])
+        for i in range(len(alike)):
+            alike[i] = min(1.0, alike[i] * root * roots[i])
+    if some > 0 and has[one]:
         for i in range(len(alike)):
             if has[i]:
                 bits = 0

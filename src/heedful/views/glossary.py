@@ -242,9 +242,7 @@ def compare(table: Handle, asked: int, others: Column, weight: Column, likeness:
 
 
 @compiled
-def choose(
-    table: Handle, among: Column, told: Column, trail: Column, how_many: int, because: Column
-) -> int:
+def choose(table: Handle, among: Column, told: Column, trail: Column, how_many: int, because: Column) -> int:
     """Find the `how_many` of `among` with the highest of `told`, int64 (asked, n), above 0; returns how many.
 
     because: int32 (how_many,), takes for each the one of `trail` that told it, ties to the first.

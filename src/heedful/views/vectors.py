@@ -61,9 +61,12 @@ class Vectors:
         or not finite, is none."""
         changed = []
         for code, numbers in given.items():
-            cells = rounded(numbers)
-            before = self._all.get(code)
-            if before is not None if cells is None else not np.array_equal(cells, before):
+            cells, before = rounded(numbers), self._all.get(code)
+            if cells is None or before is None:
+                same = cells is before
+            else:
+                same = np.array_equal(cells, before)
+            if not same:
                 changed.append(code)
                 self._forget(code)
                 if cells is not None:
