@@ -8,6 +8,7 @@ until it is written again.
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
@@ -87,6 +88,7 @@ class Catalogue:
         self._last = {}
         self._earlier: dict[int, list[ItemChange]] = {}
         self._by_age: NDArray[np.int32] | None = None
+        self._lengths: Counter[int] = Counter()
         self.changes = 0
         self.ensure(1_024)
 
@@ -200,12 +202,25 @@ class Catalogue:
         )
         old = () if before is None or before.item is None else before.item.categories
         new = () if item is None else item.categories
+        self._count_vectors(before, -1)
+        self._count_vectors(after, 1)
         if old != new:
             for category in set(old) - set(new):
                 self._members[category].put(code, inside=False)
             for category in set(new) - set(old):
                 self._members.setdefault(category, _Members()).put(code, inside=True)
         self.category[code] = self._coded(new[0]) if new else UNKNOWN
+
+    def vector_length(self) -> int:
+        """How many numbers the items' vectors have: as most do, ties to fewer; 0 when none has one."""
+        return min(self._lengths, key=lambda length: (-self._lengths[length], length), default=0)
+
+    def _count_vectors(self, change: ItemChange | None, by: int) -> None:
+        if change is not None and change.item is not None and change.item.vector:
+            length = len(change.item.vector)
+            self._lengths[length] += by
+            if not self._lengths[length]:
+                del self._lengths[length]
 
     def _coded(self, category: str) -> int:
         code = self._category_codes.setdefault(category, len(self.category_names))

@@ -63,10 +63,10 @@ class Vectors:
         for code, numbers in given.items():
             cells, before = rounded(numbers), self._all.get(code)
             if cells is None or before is None:
-                same = cells is before
+                changes = cells is not before
             else:
-                same = np.array_equal(cells, before)
-            if not same:
+                changes = bool((cells.shape != before.shape) or (cells != before).any())
+            if changes:
                 changed.append(code)
                 self._forget(code)
                 if cells is not None:
