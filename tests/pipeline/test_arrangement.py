@@ -21,14 +21,14 @@ from heedful.pipeline.arrangement import (
     DeterminantalGreedy,
     MaximalMarginal,
     Straight,
+    arrangement_of,
     checked,
 )
 from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.context import Context
-from heedful.pipeline.kinship import Kinship
+from heedful.pipeline.kinship import Kinship, kinship_of
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import Catalogue, ItemChange
-from heedful.views.content import Content
 from heedful.views.dictionary import Items
 from heedful.views.traits import WIDTH, Traits
 from heedful.views.vectors import PLANES, planes, rounded, sketched
@@ -58,7 +58,7 @@ class Shop:
             if number < SHELF - 20:
                 self.described[code] = item
                 self.catalogue.apply([ItemChange(code, Instant(1), number, item)])
-        self.kinship = Kinship(Traits(self.catalogue, self.items), Content(self.catalogue, self.items))
+        self.kinship = kinship_of(self.catalogue, self.items)
         self.candidates = Candidates(1, lambda: SHELF)
 
     def ask(self, totals: dict[int, float], gone: set[int]) -> None:
@@ -263,6 +263,14 @@ def test_whole_lists_get_more_varied_and_closer_to_the_person_as_strength_grows(
             close[step] -= value(found[:-1], found[-1])
     assert all((np.diff(sums) < 0).all() for sums in varied.values())
     assert (np.diff(close) < 0).all()
+
+
+def test_a_placements_strengths_choose_its_arrangement() -> None:
+    kinship = SHOPS[0].kinship
+    assert isinstance(arrangement_of(kinship), Straight)
+    assert isinstance(arrangement_of(kinship, calibration=0.2), Balanced)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        arrangement_of(kinship, diversity=2.0)
 
 
 def test_items_of_one_kind_are_still_all_shown() -> None:

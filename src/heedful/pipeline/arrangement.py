@@ -146,6 +146,19 @@ class DeterminantalGreedy:
         return _determinantal(candidates.handle, kin, keys, size, max(self._pool, size), self._strength)
 
 
+def arrangement_of(
+    kinship: Kinship,
+    *,
+    diversity: float = 0.0,
+    calibration: float = 0.0,
+    own: Callable[[Context], NDArray[np.int32]] = _trail,
+) -> Arrangement:
+    """The arrangement of a placement with these strengths. Raises ValueError outside [0, 1]."""
+    if not checked(diversity) and not checked(calibration):
+        return Straight()
+    return Balanced(kinship, diversity=diversity, calibration=calibration, own=own)
+
+
 def checked(strength: float) -> float:
     """`strength`, if it is one. Raises ValueError outside [0, 1]."""
     if not 0.0 <= strength <= 1.0:

@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from heedful.views.arena import Column
+from heedful.views.catalogue import Catalogue
 from heedful.views.compiled import compiled
 from heedful.views.content import Content
+from heedful.views.dictionary import Items
 from heedful.views.handles import Handle, handle, int32_at, uint64_at
 from heedful.views.traits import WIDTH, Traits
 from heedful.views.vectors import LANES, PLANES, ones
@@ -36,14 +38,14 @@ class Kinship:
     """Holds the columns together. content: whose vectors are compared; without it only categories are."""
 
     def __init__(self, traits: Traits, content: Content | None = None) -> None:
-        self._traits, self._content = traits, content
+        self.traits, self.content = traits, content
         self._kin: Kin | None = None
         self._handle: Handle = np.zeros(0, dtype=np.int64)
         self._none = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint64))
 
     def open(self) -> Handle:
         """The handle of the columns as they are now."""
-        traits, content = self._traits, self._content
+        traits, content = self.traits, self.content
         traits.refresh()
         row, sketches = self._none
         if content is not None:
@@ -57,6 +59,12 @@ class Kinship:
             self._kin = Kin(traits.categories, traits.title, traits.group, row, sketches)
             self._handle = handle(self._kin)
         return self._handle
+
+
+def kinship_of(catalogue: Catalogue, items: Items) -> Kinship:
+    """Kinship by categories and vectors over a fold's catalogue and items; its `traits` and `content` serve
+    the sources that go by description too, so that one process keeps each once."""
+    return Kinship(Traits(catalogue, items), Content(catalogue, items))
 
 
 @compiled
