@@ -1,7 +1,7 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, forest, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
-(10,000,000 when unset), about eight minutes on two cores.
+log, sessions, forest, http, quality, content, arrangement, loop. `loop` takes the number of events in its log from
+HEEDFUL_BENCH_EVENTS (10,000,000 when unset), about eight minutes on two cores.
 """
 
 from __future__ import annotations
@@ -47,11 +47,25 @@ def _loop() -> Rows:
     return loop.measure(int(os.environ.get("HEEDFUL_BENCH_EVENTS", "10000000")))
 
 
+def _content() -> Rows:
+    from benchmarks import content
+
+    return content.run()
+
+
+def _arrangement() -> Rows:
+    from benchmarks import arrangement
+
+    return arrangement.run()
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "quality": ("Session neighbours on published clicks", _quality),
     "log": ("The log", _log),
     "sessions": ("The live session index", _sessions),
     "forest": ("Scoring fitted trees", _forest),
+    "content": ("What is described alike", _content),
+    "arrangement": ("Arranging 20 of 100", _arrangement),
     "loop": ("The whole loop over HTTP", _loop),
 }
 

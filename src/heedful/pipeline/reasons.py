@@ -11,6 +11,8 @@ _ABOUT = {
     "sessions": ("viewed_together", "Looked at in the same visits as “{}”"),
     "next": ("viewed_next", "Often looked at next after “{}”"),
     "together": ("bought_together", "Often bought or put into the basket in the same visit as “{}”"),
+    "similar": ("similar", "Described much like “{}”"),
+    "fresh": ("new_similar", "New here, and much like “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),
 }
 _PLAIN = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, EventId, ItemId
-from heedful.vocabulary.item import Item
+from heedful.vocabulary.item import MOST_NUMBERS, Item
 from heedful.vocabulary.kinds import ITEM, ITEM_DELETED
 from heedful.vocabulary.receipt import Receipt, Status
 from heedful.vocabulary.time import Clock, Instant
@@ -45,8 +46,9 @@ class Describe:
             raise Invalid("too_many_items", f"at most {MAX_ITEMS:,} items in one call, not {len(items):,}")
         fates: list[EventFate] = []
         records = []
+        judge = self._judge()
         for item in items:
-            event = _event(item)
+            event = judge(item)
             if isinstance(event, Event):
                 records.append(_record(event, f"catalogue:{uuid4().hex}", self._next_instant(item.id)))
                 fates.append(EventFate(item.id, Status.ACCEPTED))
@@ -67,14 +69,28 @@ class Describe:
         """Describe items as they were at other times: (item, when, event id). A known event id adds nothing."""
         fates: list[EventFate] = []
         records = []
+        judge = self._judge()
         for item, at, event_id in described:
-            event = _event(item)
+            event = judge(item)
             if isinstance(event, Event):
                 records.append(_record(event, event_id, at))
                 fates.append(EventFate(item.id, Status.ACCEPTED))
             else:
                 fates.append(event)
         self._submit(records, fates, done)
+
+    def _judge(self) -> Callable[[Item], Event | EventFate]:
+        """Judges the items of one call: whoever has the first vector says how long vectors are."""
+        length = self._fold.catalogue.vector_length()
+
+        def judge(item: Item) -> Event | EventFate:
+            nonlocal length
+            event = _event(item, length)
+            if isinstance(event, Event):
+                length = length or len(item.vector)
+            return event
+
+        return judge
 
     def _submit(self, records: Sequence[Record], fates: Sequence[EventFate], done: Done) -> None:
         def finished(outcome: Sequence[Receipt] | HeedfulError) -> None:
@@ -108,8 +124,14 @@ def _record(event: Event, event_id: str, at: Instant) -> Record:
     )
 
 
-def _event(item: Item) -> Event | EventFate:
-    """The event that describes `item`, or why it cannot be kept: what is stored must always read again."""
+def _event(item: Item, length: int) -> Event | EventFate:
+    """The event that describes `item`, or why it cannot be kept: what is stored must always read again.
+
+    length: numbers that a vector must have, 0 when it may have any.
+    """
+    problem = _vector_problem(item, length)
+    if problem:
+        return _refused(item, "vector_invalid", "$.vector", problem)
     if not 1 <= len(item.id) <= 200:
         return _refused(item, "item_id_invalid", "$.id", "an id has 1 to 200 characters")
     try:
@@ -121,6 +143,27 @@ def _event(item: Item) -> Event | EventFate:
     if looks(encoded, long=MAX_BYTES) is Look.TOO_DEEP:
         return _refused(item, "json_too_deep", "$.properties", "the properties are nested too deep")
     return Event(kind=ITEM, name=item.id, properties=encoded)
+
+
+def _vector_problem(item: Item, length: int) -> str:
+    """What is wrong with the vector of `item`, or nothing. An item from our own process was not typed by JSON."""
+    if not item.vector:
+        return ""
+    if len(item.vector) > MOST_NUMBERS:
+        return f"a vector has at most {MOST_NUMBERS:,} numbers"
+    try:
+        if not all(map(math.isfinite, item.vector)):
+            return "a vector's numbers are finite"
+    except (TypeError, OverflowError):
+        return "a vector is a list of numbers"
+    if not any(item.vector):
+        return "a vector that is all zero points nowhere; leave it out"
+    if length and len(item.vector) != length:
+        return (
+            f"the catalogue's vectors have {length} numbers and this has {len(item.vector)}; to change to another "
+            f"length, write the items without vectors first"
+        )
+    return ""
 
 
 def _refused(item: Item, code: str, path: str, message: str) -> EventFate:

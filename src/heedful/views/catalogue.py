@@ -8,7 +8,8 @@ until it is written again.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any
@@ -71,9 +72,12 @@ class Catalogue:
     def __init__(self, items: Items, *, required: bool = False) -> None:
         self._items = items
         self._required = required
+        self._followers: list[set[int]] = []
+        self._last: dict[int, ItemChange] = {}
         self._clear()
 
     def _clear(self) -> None:
+        self._tell(self._last)
         self.servable = np.full(0, True)
         self.price_minor = np.zeros(0, dtype=np.int64)
         self.published = np.zeros(0, dtype=np.int64)
@@ -81,9 +85,10 @@ class Catalogue:
         self.category_names: list[str] = []
         self._category_codes: dict[str, int] = {}
         self._members: dict[str, _Members] = {}
-        self._last: dict[int, ItemChange] = {}
+        self._last = {}
         self._earlier: dict[int, list[ItemChange]] = {}
         self._by_age: NDArray[np.int32] | None = None
+        self._lengths: Counter[int] = Counter()
         self.changes = 0
         self.ensure(1_024)
 
@@ -107,6 +112,7 @@ class Catalogue:
                 self._become(change.code, last, change)
             else:
                 insort(self._earlier.setdefault(change.code, []), change, key=_rank)
+        self._tell(change.code for change in changes)
 
     def retract(self, changes: Sequence[ItemChange]) -> None:
         """Take `changes` out; what held before holds again. One that was never applied is left alone."""
@@ -119,6 +125,19 @@ class Catalogue:
                 earlier[:] = [one for one in earlier if _rank(one) != _rank(change)]
             if not earlier:
                 self._earlier.pop(code, None)
+        self._tell(change.code for change in changes)
+
+    def follow(self) -> set[int]:
+        """The dense items that are described, to which every item of which anything is said is added from now
+        on. It belongs to the caller, who takes out what it has looked at: how what is derived keeps up."""
+        follower = set(self._last)
+        self._followers.append(follower)
+        return follower
+
+    def _tell(self, codes: Iterable[int]) -> None:
+        codes = tuple(codes)
+        for follower in self._followers:
+            follower.update(codes)
 
     def advance(self, floor: Instant) -> None:
         """Nothing: a description holds until it is replaced."""
@@ -137,6 +156,12 @@ class Catalogue:
         """When the last word on `code` was said, or None when there is none."""
         last = self._last.get(code)
         return None if last is None else last.at
+
+    def first_said_at(self, code: int) -> Instant | None:
+        """When `code` was first described, or None when it never was."""
+        last = self._last.get(code)
+        versions = () if last is None else (*self._earlier.get(code, ()), last)
+        return next((version.at for version in versions if version.item is not None), None)
 
     def categories_of(self, code: int) -> tuple[str, ...]:
         """The categories of `code` in its owner's order."""
@@ -177,12 +202,25 @@ class Catalogue:
         )
         old = () if before is None or before.item is None else before.item.categories
         new = () if item is None else item.categories
+        self._count_vectors(before, -1)
+        self._count_vectors(after, 1)
         if old != new:
             for category in set(old) - set(new):
                 self._members[category].put(code, inside=False)
             for category in set(new) - set(old):
                 self._members.setdefault(category, _Members()).put(code, inside=True)
         self.category[code] = self._coded(new[0]) if new else UNKNOWN
+
+    def vector_length(self) -> int:
+        """How many numbers the items' vectors have: as most do, ties to fewer; 0 when none has one."""
+        return min(self._lengths, key=lambda length: (-self._lengths[length], length), default=0)
+
+    def _count_vectors(self, change: ItemChange | None, by: int) -> None:
+        if change is not None and change.item is not None and change.item.vector:
+            length = len(change.item.vector)
+            self._lengths[length] += by
+            if not self._lengths[length]:
+                del self._lengths[length]
 
     def _coded(self, category: str) -> int:
         code = self._category_codes.setdefault(category, len(self.category_names))

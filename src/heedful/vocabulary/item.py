@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from heedful.vocabulary.ids import ItemId
+
+MOST_NUMBERS = 2_048
+"""How long an item's vector may be."""
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,3 +32,5 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     image: str = ""
     url: str = ""
     properties: dict[str, Any] = {}
+    vector: Annotated[tuple[float, ...], msgspec.Meta(max_length=MOST_NUMBERS)] = ()
+    """An embedding of the owner's own making, of the same length for all items: what is alike points alike."""
