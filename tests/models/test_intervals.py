@@ -43,7 +43,7 @@ def test_the_delta_method_gives_the_published_interval_of_a_ratio() -> None:
     one = estimate(ratio(people_with(990, 750, 1274, 4020, 19460, 3610)))
     two = estimate(ratio(people_with(1010, 917, 1661, 4127, 19935, 4437)))
     errors = [(arm.high - arm.low) / 2 / 1.959963984540054 for arm in (one, two)]
-    reach = 1.961152 * np.hypot(*errors)  # Student's t, 1997 degrees of freedom
+    reach = 1.961152 * np.hypot(errors[0], errors[1])  # Student's t, 1997 degrees of freedom
     assert two.value - one.value == pytest.approx(0.035628135, abs=1e-8)
     assert two.value - one.value - reach == pytest.approx(0.01841767, abs=1e-6)
     assert two.value - one.value + reach == pytest.approx(0.0528386, abs=1e-6)
