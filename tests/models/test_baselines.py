@@ -19,7 +19,7 @@ from heedful.models.baselines.built_in import BUILT_IN
 from heedful.models.baselines.item_knn import ItemKnn
 from heedful.models.baselines.popularity import DecayedPopular, Popular, RecentPopular
 from heedful.models.baselines.selection import best
-from heedful.models.baselines.session_knn import DAY, SessionKnn, VsKnn, Vstan
+from heedful.models.baselines.session_knn import DAY, SessionKnn, VsKnn, Vstan, newest
 from heedful.models.baselines.succession import Markov, SequentialRules
 
 IDLE = 10
@@ -268,3 +268,9 @@ def test_the_best_are_chosen_with_ties_to_the_lower_code() -> None:
     items, scores = codes([9, 4, 7, 1, 3]), np.array([1.0, 2, 1, 1, 0])
     assert best(items, scores, 3).tolist() == [4, 1, 7]
     assert best(items, scores, 9).tolist() == [4, 1, 7, 9, 3]
+
+
+def test_the_newest_sessions_are_kept_and_ties_go_to_the_one_that_began_later() -> None:
+    last = np.array([7, 3, 7, 9, 7, 1], dtype=np.int64)
+    assert sorted(newest(codes([4, 0, 3, 2, 5]), last, 3).tolist()) == [2, 3, 4]
+    assert newest(codes([4, 0]), last, 2).tolist() == [4, 0]

@@ -165,6 +165,12 @@ def test_the_jackknife_of_a_mean_is_nearly_that_of_the_delta_method() -> None:
     assert left_out.high - left_out.low == pytest.approx(by_delta.high - by_delta.low, rel=0.15)
 
 
+def test_a_jackknife_that_leaves_out_one_by_one_is_exact_for_a_mean() -> None:
+    values = np.random.default_rng(9).random(40)
+    found = estimate(jackknife(lambda mask: float(values[mask].mean()), np.arange(40), seed=1, groups=40))
+    assert (found.high - found.low) / 2 == pytest.approx(1.959963984540054 * values.std(ddof=1) / np.sqrt(40))
+
+
 def test_coverage_and_gini_get_intervals_and_refuse_few_people() -> None:
     random = np.random.default_rng(8)
     lists = lists_of([random.permutation(200)[:5].tolist() for _ in range(400)], 5)
