@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, forest, http, quality, content, arrangement, loop. `loop` takes the number of events in its log from
+log, sessions, forest, http, quality, baselines, content, arrangement, loop. `loop` takes the number of events in its log from
 HEEDFUL_BENCH_EVENTS (10,000,000 when unset), about eight minutes on two cores.
 """
 
@@ -41,6 +41,12 @@ def _quality() -> Rows:
     return quality.run()
 
 
+def _baselines() -> Rows:
+    from benchmarks import baselines
+
+    return baselines.run()
+
+
 def _loop() -> Rows:
     from benchmarks import loop
 
@@ -61,6 +67,7 @@ def _arrangement() -> Rows:
 
 BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "quality": ("Session neighbours on published clicks", _quality),
+    "baselines": ("The baselines on published clicks", _baselines),
     "log": ("The log", _log),
     "sessions": ("The live session index", _sessions),
     "forest": ("Scoring fitted trees", _forest),

@@ -1,1 +1,1 @@
-"""What is fitted to the log, how fits are kept, and what replaying the log says of them."""
+"""What is fitted, measured and compared: siblings that know views and numbers, and no service."""
