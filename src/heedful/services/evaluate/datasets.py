@@ -24,7 +24,7 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item, Price
 from heedful.vocabulary.kinds import CART, CLICK, PURCHASE, RATE, REFUND, VIEW
 from heedful.vocabulary.money import minor_units
-from heedful.vocabulary.time import MILLISECOND, SECOND, instant
+from heedful.vocabulary.time import MILLISECOND, SECOND, Instant, instant
 
 WHOLE = 2**62
 """The idle time of a source whose people are sessions already: none of them is cut."""
@@ -127,7 +127,7 @@ def _serenade_valid(place: Place) -> Stream:
 def _online_retail(place: Place) -> Stream:
     """Orders of a shop: the rows of one invoice are the lines of one order; returns are refunds."""
     builder, zone = Builder(place.name), ZoneInfo("Europe/London")
-    orders: dict[str, tuple[str, int, list[Line], dict[str, int]]] = {}
+    orders: dict[str, tuple[str, Instant, list[Line], dict[str, int]]] = {}
     described: set[str] = set()
     with place.text(place.need("online_retail.csv")) as lines:
         rows = csv.reader(lines)
@@ -200,7 +200,7 @@ def _cells(file: Path, lines: Iterator[str]) -> Iterator[list[str]]:
 def _complete_journey(place: Place) -> Stream:
     """Baskets of households; times carry no zone and are read as UTC."""
     builder = Builder(place.name)
-    baskets: dict[str, tuple[str, int, list[Line], dict[str, int]]] = {}
+    baskets: dict[str, tuple[str, Instant, list[Line], dict[str, int]]] = {}
     with place.text(place.need("transactions_sample.csv", "transactions.csv")) as lines:
         for row in csv.DictReader(lines):
             quantity = int(float(row["quantity"]))

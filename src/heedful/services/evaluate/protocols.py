@@ -177,13 +177,15 @@ def _divided(stream: Stream, rules: Rules) -> tuple[list[int], list[int]]:
         return np.flatnonzero(~stream.tested).tolist(), np.flatnonzero(stream.tested).tolist()
     place = min(int(rules.split * len(stream)), len(stream) - 1)
     boundary = int(stream.at[place])
-    begun = {event: session[0] for session in sessions(stream, range(len(stream)), rules.idle) for event in session}
+    begun = {
+        event: session[0] for session in sessions(stream, range(len(stream)), rules.idle) for event in session
+    }
     learned = np.flatnonzero(stream.at < boundary).tolist()
     later = np.flatnonzero(stream.at >= boundary).tolist()
     return learned, [event for event in later if stream.at[begun[event]] >= boundary]
 
 
-def sessions(stream: Stream, events: "list[int] | range", idle: int) -> list[list[int]]:
+def sessions(stream: Stream, events: list[int] | range, idle: int) -> list[list[int]]:
     """`events`, in order of time, cut into sessions, in order of their beginnings."""
     found: list[list[int]] = []
     running: dict[int, list[int]] = {}
@@ -258,8 +260,8 @@ def _share(name: str, seed: int) -> float:
 
 
 def _next_basket(stream: Stream, rules: Rules) -> Iterator[Step]:
-    """Every order of somebody who ordered before: its items are asked for, all at once, then it is learned. One that
-    comes in parts is asked for once, before its first part. The repeats are the items that the person had before."""
+    """Every order of somebody who ordered before: its items are asked for, all at once, then it is learned. One
+    that comes in parts is asked for once, before its first part. The repeats are the items that the person had."""
     ordered = {code for code, kind in enumerate(stream.names.kinds) if kind == PURCHASE}
     baskets: dict[int, list[int]] = {}
     for event in range(len(stream)):

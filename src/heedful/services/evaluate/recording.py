@@ -1,4 +1,4 @@
-"""From a stream back to records, as the door and the catalogue would have written them, for a real fold to learn."""
+"""From a stream back to records, as the door and the catalogue would have written them, for a real fold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from heedful.log.codec import decode, encode
 from heedful.log.claims import Claims
+from heedful.log.codec import decode, encode
 from heedful.services.evaluate.streams import NO_ORDER, NO_VALUE, Stream
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold

@@ -1,4 +1,4 @@
-"""What happened as columns in event time: the one shape in which a replay takes its events, whatever they come from.
+"""What happened as columns in event time: the one shape in which a replay takes its events.
 
 A stream names its people, items and kinds by codes of its own, so that it belongs to no fold; `recording` makes
 records of it again.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from heedful.log.codec import decode
 from heedful.log.cursor import Cursor
 from heedful.log.log import LogReader
-from heedful.services.bring_in import BringIn, json_lines
+from heedful.services.bring_in import BringIn, Counts, Refusal, json_lines
 from heedful.services.collect import Collect
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vocabulary.errors import Corrupt, Invalid, LogUnavailable
@@ -197,9 +197,7 @@ class Builder:
         )  # fmt: skip
 
 
-def from_log(
-    log: LogReader, source: str, *, progress: Callable[[int, int], None] | None = None
-) -> Stream:
+def from_log(log: LogReader, source: str, *, progress: Callable[[int, int], None] | None = None) -> Stream:
     """Every event of a log that concerns an item, under the pseudonyms of their people.
 
     progress: told how many records were read, of how many. Raises Corrupt if a record does not read.
@@ -231,10 +229,13 @@ def from_json_lines(
     pseudonyms = Pseudonyms(bytes(32))
     service = BringIn(Collect(taken, pseudonyms, FixedClock(Instant(0)), str, meanings_of_names=names))
     left_out: dict[str, int] = {}
+
+    def told(counts: Counts) -> None:
+        if progress is not None:
+            progress(counts.lines)
+
     for name, lines in files:
-        counts = service.lines(
-            name, json_lines(lines), lambda refusal: None, lambda counts: progress and progress(counts.lines)
-        )
+        counts = service.lines(name, json_lines(lines), _unheard, told)
         for reason, count in counts.reasons.items():
             left_out[reason] = left_out.get(reason, 0) + count
     return from_records(taken.records, source, left_out)
@@ -275,6 +276,11 @@ def _describe(builder: Builder, record: Record, kind: str, name: str, properties
         builder.described.append(Described(record.at, item.id, item))
     else:
         builder.leave_out("of_nobody")
+
+
+def _unheard(refusal: Refusal) -> None:
+    """The counts say enough."""
+    del refusal
 
 
 class _Taken:

@@ -1,4 +1,4 @@
-"""What is compared: pipelines over a real fold, and baselines, each told the same events and asked the same questions.
+"""What is compared: pipelines over a real fold, and baselines, all told the same and asked the same.
 
 A learner that is up to date has been told everything that came before the question. With `hourly` or `daily` it
 has been told what came before the last full hour or day (UTC) of event time: everybody's events wait, the asker's
@@ -51,7 +51,7 @@ class Update(StrEnum):
 
 
 class Repeats(StrEnum):
-    """ALLOWED: everything is asked for and may be answered. REMOVED: what the protocol calls a repeat is neither."""
+    """ALLOWED: everything is asked for and may be answered. REMOVED: what a protocol calls a repeat is neither."""
 
     ALLOWED = "allowed"
     REMOVED = "removed"
@@ -206,11 +206,11 @@ def _unowned(pipeline: Pipeline) -> Pipeline:
 
 
 class Rival:
-    """A baseline. It learns the items of events of the kinds that are asked for. The asker's newest items come with
-    the question, over all sessions as a pipeline sees them, so that it has nothing to give back."""
+    """A baseline. It learns the items of events of the kinds that are asked for. The asker's newest items come
+    with the question, over all sessions as a pipeline sees them, so that it has nothing to give back."""
 
     def __init__(self, name: str, baseline: Baseline, stream: Stream, kinds: NDArray[np.bool_]) -> None:
-        self.names = (name,)
+        self.names: tuple[str, ...] = (name,)
         self._baseline, self._stream, self._kinds = baseline, stream, kinds
 
     def learn(self, events: Sequence[int]) -> None:
