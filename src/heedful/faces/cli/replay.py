@@ -29,7 +29,10 @@ DATA_FOLDER = Path("../shared/data")
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _DEFAULT = "default,popular"
-_SHOWN = ("hit_rate", "mrr", "ndcg", "recall", "map")
+_OF_ONE = ("hit_rate", "mrr", "ndcg")
+_OF_SEVERAL = (*_OF_ONE, "recall", "map")
+"""With one target a question, recall is the hit rate and average precision the reciprocal rank."""
+
 _TITLES = {Repeats.ALLOWED: "Repeats allowed", Repeats.REMOVED: "Repeats removed"}
 
 
@@ -37,7 +40,9 @@ def add_to(app: typer.Typer) -> None:
     @app.command("replay")
     def replay(
         context: typer.Context,
-        data: Annotated[Path | None, typer.Option(help="Replay the log of this data folder.")] = None,
+        data: Annotated[
+            Path | None, typer.Option(help="Replay the log of this data folder.", envvar="HEEDFUL_DATA_DIR")
+        ] = None,
         events: Annotated[
             list[Path] | None, typer.Option(help="Replay JSON Lines as `heedful import` takes them.")
         ] = None,
@@ -80,6 +85,8 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Walk events in order of time: answer first, score, then learn. Nothing of your data is changed."""
         replaying = _replaying(context)
+        if (events or dataset) and _from_environment(context, "data"):
+            data = None
         draw = plotter(plot) if plot is not None else None
         plan = Plan(
             systems=_words(systems), protocol=protocol, repeats=_choices(Repeats, repeats, "repeats"),
@@ -108,6 +115,11 @@ def _replaying(context: typer.Context) -> Replaying:
     if replaying is None:
         raise Invalid("replay_missing", "this program was built without anything to replay")
     return replaying
+
+
+def _from_environment(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "ENVIRONMENT"
 
 
 def _stream(
@@ -163,7 +175,7 @@ def _say(report: Report) -> None:
     """A table for each rule of repeats, and one of what was gained over the reference."""
     out.print(
         f"{report.source}: {report.events:,} events, {report.protocol}, lists of {report.k}, seed {report.seed}",
-        style="bold", highlight=False, markup=False,
+        style="bold", highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
     for table in report.tables:
         title = f"{_TITLES[Repeats(table.repeats)]}: {table.questions:,} questions of {table.people:,} people"
@@ -179,7 +191,7 @@ def _say(report: Report) -> None:
 
 
 def _say_figures(title: str, table: Table) -> None:
-    shown = list(_SHOWN)
+    shown = _OF_SEVERAL if table.several else _OF_ONE
     rows = [
         (_name(row.system, row.update), *(_figure(row.figures.get(name)) for name in shown))
         for row in table.rows
@@ -195,12 +207,12 @@ def _say_figures(title: str, table: Table) -> None:
 
 def _say_gains(table: Table, reference: str) -> None:
     rows = [
-        (_name(row.system, row.update), *(_figure(row.difference.get(name), signed=True) for name in _SHOWN))
+        (_name(row.system, row.update), *(_figure(row.difference.get(name), signed=True) for name in _OF_ONE))
         for row in table.rows
         if row.difference
     ]
     if rows:
-        say_table(f"Difference to {reference}, paired", ("system", *_SHOWN), rows)
+        say_table(f"Difference to {reference}, paired", ("system", *_OF_ONE), rows)
 
 
 def _name(system: str, update: str) -> str:
@@ -209,7 +221,7 @@ def _name(system: str, update: str) -> str:
 
 def _figure(measured: Measured | None, *, signed: bool = False) -> str:
     if measured is None or measured.value is None:
-        return "–"
+        return ""
     value = f"{measured.value:+.4f}" if signed else f"{measured.value:.4f}"
     if measured.low is None or measured.high is None:
         return value
@@ -219,4 +231,4 @@ def _figure(measured: Measured | None, *, signed: bool = False) -> str:
 
 
 def _short(measured: Measured | None) -> str:
-    return "–" if measured is None or measured.value is None else f"{measured.value:.4g}"
+    return "" if measured is None or measured.value is None else f"{measured.value:.4g}"

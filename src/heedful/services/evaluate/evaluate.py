@@ -44,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     systems: names of `Systems`; the first is the reference unless `reference` names another. k: 1 to 100 items.
     kinds: whose items are asked for; those whose items join sessions when left out.
     limit: only the newest so many events; 0 all. sample: at most so many questions; 0 all.
-    own_trail: with delayed updates the asker's own newest items are known all the same.
+    own_trail: the asker's newest items come with the question. With delayed updates they are known all the same;
+        where the asker's events would be taken in they are not, as where an index is static.
     as_served: keep the filters that never answer what somebody looks at or has.
     The others: see `protocols.Rules`.
     """
@@ -123,7 +124,7 @@ def _learners(
     learners = []
     for update in plan.updates:
         if chosen:
-            own = plan.own_trail and update is not Update.INSTANT
+            own = plan.own_trail and (plan.protocol in STATIC or update is not Update.INSTANT)
             pipelines = Pipelines(
                 stream, codes, chosen, settings, as_served=plan.as_served, own_trail=own, seed=plan.seed
             )

@@ -67,12 +67,16 @@ class Course(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Systems under one rule of repeats. left_out: questions that had no target left under it."""
+    """Systems under one rule of repeats.
+
+    left_out: questions that had no target left under it. several: whether any question has more than one target.
+    """
 
     repeats: str
     questions: int
     left_out: int
     people: int
+    several: bool
     rows: list[Row]
     courses: list[Course]
 
@@ -105,7 +109,7 @@ def table(
     """Figures of all systems of `sheet`. course: whether to follow them over time. seed: deals people into groups
     where an interval leaves groups out."""
     if not len(sheet):
-        return Table(repeats, 0, sheet.left_out, 0, [], [])
+        return Table(repeats, 0, sheet.left_out, 0, False, [], [])
     ranked = {system: judge(lists, sheet.targets, k) for system, lists in sheet.lists.items()}
     described = _Catalogue(stream, codes)
     rows = []
@@ -117,8 +121,8 @@ def table(
         }  # fmt: skip
         rows.append(Row(system.name, system.update, figures, gained))
     courses = [_course(system, sheet, ranking) for system, ranking in ranked.items()] if course else []
-    people = len(np.unique(sheet.subject))
-    return Table(repeats, len(sheet), sheet.left_out, people, rows, courses)
+    people, several = len(np.unique(sheet.subject)), bool((sheet.targets.lengths > 1).any())
+    return Table(repeats, len(sheet), sheet.left_out, people, several, rows, courses)
 
 
 class _Catalogue:

@@ -25,7 +25,7 @@ from heedful.services.evaluate.recording import Recorder, Shelf, empty_fold
 from heedful.services.evaluate.streams import Stream
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
-from heedful.vocabulary.event import Record, Stored
+from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, HOUR, Instant
 
@@ -80,6 +80,9 @@ class Learner(Protocol):
     def learn(self, events: Sequence[int]) -> None:
         """Learn events of the stream, in order of time."""
 
+    def reach(self, at: int) -> None:
+        """Learn what the catalogue said up to `at`."""
+
     def take_in(self, event: int) -> None:
         """Take in an event of the asker, to be given back."""
 
@@ -108,7 +111,7 @@ class Pipelines:
 
     makers: by name, what builds a pipeline over a fold. as_served: keep the filters that forbid what the asker is
     looking at or has; otherwise the protocol alone says what is a repeat. own_trail: the asker's newest items are
-    those of the question instead of those that were folded.
+    those of the question instead of those that were folded, and nothing is taken in.
     """
 
     def __init__(
@@ -140,11 +143,20 @@ class Pipelines:
 
     def learn(self, events: Sequence[int]) -> None:
         for start in range(0, len(events), _BATCH):
-            batch = events[start : start + _BATCH]
-            told = self._descriptions(int(self._stream.at[batch[-1]]))
-            self.fold.apply(self._shelf.put([*told, *map(self._recorder.event, batch)]))
+            self.fold.apply(self._shelf.put(map(self._recorder.event, events[start : start + _BATCH])))
+
+    def reach(self, at: int) -> None:
+        described = self._stream.described
+        while self._described < len(described) and described[self._described].at <= at:
+            first, self._described = self._described, min(self._described + _BATCH, len(described))
+            while described[self._described - 1].at > at:
+                self._described -= 1
+            told = range(first, self._described)
+            self.fold.apply(self._shelf.put(map(self._recorder.description, told)))
 
     def take_in(self, event: int) -> None:
+        if self._own_trail:
+            return
         stored = self._shelf.put([self._recorder.event(event)])
         self.fold.apply(stored)
         self._taken += stored
@@ -176,13 +188,6 @@ class Pipelines:
         known = [code for code in (self.fold.items.find(names[item]) for item in newest) if code >= 0]
         trail = np.array(known[:TRAIL], dtype=np.int32)
         return context._replace(trail=trail, personal=len(trail))
-
-    def _descriptions(self, until: int) -> list[Record]:
-        """What the catalogue said up to `until` and was not told yet."""
-        described, first = self._stream.described, self._described
-        while self._described < len(described) and described[self._described].at <= until:
-            self._described += 1
-        return [self._recorder.description(number) for number in range(first, self._described)]
 
     def _outwards(self, items: Items) -> Items:
         """The stream's codes of the fold's."""
@@ -220,6 +225,9 @@ class Rival:
                 subject, at = int(stream.subject[event]), int(stream.at[event])
                 for item in stream.items_of(event).tolist():
                     learn(subject, item, at)
+
+    def reach(self, at: int) -> None:
+        del at
 
     def take_in(self, event: int) -> None:
         del event
@@ -260,6 +268,8 @@ class Paced:
     def catch_up(self, now: int | None) -> None:
         """Learn what is due at `now`, or everything."""
         waiting, width = self._waiting, self.update.width
+        if now is not None:
+            self.learner.reach(now // width * width - 1 if width else now)
         if not waiting:
             return
         if now is None or not width:
