@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 import typer
 
+from heedful.faces.cli import replay_options as options
 from heedful.faces.cli.console import Told, err, out, progress, say_json, say_table
 from heedful.faces.cli.files import DAMAGED, opened
 from heedful.faces.cli.opener import Json, Replaying, opener_of, there
 from heedful.faces.cli.replay_plot import plotter
-from heedful.services.evaluate.datasets import DATA_SETS, load
+from heedful.services.evaluate.datasets import load
 from heedful.services.evaluate.evaluate import Plan, evaluate
 from heedful.services.evaluate.protocols import Protocol
 from heedful.services.evaluate.report import RANKING, Measured, Report, Table, columns
@@ -40,47 +41,27 @@ def add_to(app: typer.Typer) -> None:
     @app.command("replay")
     def replay(
         context: typer.Context,
-        data: Annotated[
-            Path | None, typer.Option(help="Replay the log of this data folder.", envvar="HEEDFUL_DATA_DIR")
-        ] = None,
-        events: Annotated[
-            list[Path] | None, typer.Option(help="Replay JSON Lines as `heedful import` takes them.")
-        ] = None,
-        dataset: Annotated[
-            str | None, typer.Option(help=f"Replay a data set by name: {', '.join(DATA_SETS)}.")
-        ] = None,
-        folder: Annotated[
-            Path, typer.Option(help="Where the files of data sets are.", envvar="HEEDFUL_DATA")
-        ] = DATA_FOLDER,
-        protocol: Annotated[Protocol, typer.Option(help="Which questions are asked.")] = Protocol.PREQUENTIAL,
-        systems: Annotated[str, typer.Option(help="What is compared, by name, with commas.")] = _DEFAULT,
-        reference: Annotated[
-            str, typer.Option(help="Differences are to this system; the first when left out.")
-        ] = "",
-        update: Annotated[str, typer.Option(help="instant, hourly, daily, with commas.")] = "instant",
-        own_trail: Annotated[
-            bool, typer.Option(help="Delay what others did, never the asker's own newest items.")
-        ] = False,
-        repeats: Annotated[str, typer.Option(help="allowed, removed, with commas.")] = "allowed,removed",
-        as_served: Annotated[
-            bool, typer.Option(help="Keep the filters that never show what somebody looks at or has.")
-        ] = False,
-        kinds: Annotated[str, typer.Option(help="Kinds of event that are asked for, with commas.")] = "",
-        at: Annotated[int, typer.Option(min=1, max=100, help="How many items are asked for.")] = 20,
-        limit: Annotated[int, typer.Option(min=0, help="Only the newest so many events; 0 all.")] = 0,
-        sample: Annotated[int, typer.Option(min=0, help="At most so many questions; 0 all.")] = 0,
-        warm_up: Annotated[
-            float, typer.Option(min=0, max=1, help="Share of events before the first question.")
-        ] = 0,
-        split: Annotated[float, typer.Option(min=0, max=1, help="next-item: share that is learned.")] = 0.9,
-        held_out: Annotated[
-            float, typer.Option(min=0, max=1, help="strong: share of people held out.")
-        ] = 0.1,
-        strangers: Annotated[
-            bool, typer.Option(help="Ask for people of whom nothing is known yet, too.")
-        ] = False,
-        seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
-        plot: Annotated[Path | None, typer.Option(help="Also draw it: a .png or .svg file.")] = None,
+        data: options.DataFolder = None,
+        events: options.Events = None,
+        dataset: options.DataSetName = None,
+        folder: options.Folder = DATA_FOLDER,
+        protocol: options.Protocol = Protocol.PREQUENTIAL,
+        systems: options.Systems = _DEFAULT,
+        reference: options.Reference = "",
+        update: options.Update = "instant",
+        own_trail: options.OwnTrail = False,
+        repeats: options.Repeats = "allowed,removed",
+        as_served: options.AsServed = False,
+        kinds: options.Kinds = "",
+        at: options.At = 20,
+        limit: options.Limit = 0,
+        sample: options.Sample = 0,
+        warm_up: options.WarmUp = 0,
+        split: options.Split = 0.9,
+        held_out: options.HeldOut = 0.1,
+        strangers: options.Strangers = False,
+        seed: options.Seed = 0,
+        plot: options.Plot = None,
         as_json: Json = False,
     ) -> None:
         """Walk events in order of time: answer first, score, then learn. Nothing of your data is changed."""
