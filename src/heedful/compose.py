@@ -290,9 +290,9 @@ def replaying() -> Replaying:
             "recent-popular": lambda _: RecentPopular(),
             "decayed-popular": lambda _: DecayedPopular(),
             "markov": lambda idle: Markov(idle=idle),
-            "rules": lambda idle: SequentialRules(idle=idle),
+            "sequential-rules": lambda idle: SequentialRules(idle=idle),
             "item-knn": lambda idle: ItemKnn(idle=idle),
-            "vsknn": lambda idle: VsKnn(idle=idle),
+            "vs-knn": lambda idle: VsKnn(idle=idle),
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
@@ -304,4 +304,4 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, replaying())))
+    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, replaying)))

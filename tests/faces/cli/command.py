@@ -30,7 +30,7 @@ def heedful(*arguments: object) -> Said:
     """Run one command here. The logs go back to where they went before."""
     before = structlog.get_config()
     out, err = io.StringIO(), io.StringIO()
-    opener = Opener(open_engine, keys_of, snapshot_beside, replaying())
+    opener = Opener(open_engine, keys_of, snapshot_beside, replaying)
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = run(opener, [str(argument) for argument in arguments])

@@ -172,7 +172,7 @@ def test_every_built_in_system_walks_the_same_stream() -> None:
     stream = views(*[(f"p{n % 9}", "abcdefg"[n * n % 7], 3 * n) for n in range(200)])
     (table,) = reported(stream, systems, k=5).tables
     assert [row.system for row in table.rows] == list(systems.names)
-    assert {"default", "popular", "markov", "item-knn", "vsknn", "vstan"} <= set(systems.names)
+    assert {"default", "popular", "markov", "item-knn", "vs-knn", "vstan"} <= set(systems.names)
     assert all(0 <= (row.figures["mrr"].value or 0) <= 1 for row in table.rows)
     assert msgspec.json.decode(msgspec.json.encode(table))["questions"] == 191
 

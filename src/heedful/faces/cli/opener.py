@@ -42,7 +42,7 @@ class Opener:
     engine: Callable[..., Engine]
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
-    replaying: Replaying | None = None
+    replaying: Callable[[], Replaying] | None = None
 
 
 def opener_of(context: typer.Context) -> Opener:

@@ -95,7 +95,7 @@ def _replaying(context: typer.Context) -> Replaying:
     replaying = opener_of(context).replaying
     if replaying is None:
         raise Invalid("replay_missing", "this program was built without anything to replay")
-    return replaying
+    return replaying()
 
 
 def _from_environment(context: typer.Context, option: str) -> bool:

@@ -41,7 +41,7 @@ class ItemKnn:
     microseconds; None where a person's whole life is one.
     """
 
-    def __init__(self, newest: int = 10, longest: int = 200, idle: int | None = IDLE) -> None:
+    def __init__(self, newest: int = 10, longest: int = 100, idle: int | None = IDLE) -> None:
         self._newest = newest
         self._longest = longest
         self._idle = idle
@@ -74,19 +74,12 @@ class ItemKnn:
         """See `Baseline.answer`."""
         if len(self._score) < len(self._held):
             self._score = np.zeros(len(self._held), dtype=np.float64)
-        score, touched = self._score, []
         for item in list(dict.fromkeys(reversed(session.tolist())))[: self._newest]:
             row = self._rows.get(item)
             if row:
                 others, shared = row.items[: len(row)], row.shared[: len(row)]
-                score[others] += shared / np.sqrt(self._held[others] * float(self._held[item]))
-                touched.append(others)
-        if not touched:
-            return _NO_ITEMS
-        found = np.concatenate(touched)
-        scores = score[found]
-        score[found] = 0
-        if len(touched) > 1:
-            found, first = np.unique(found, return_index=True)
-            scores = scores[first]
+                self._score[others] += shared / np.sqrt(self._held[others] * float(self._held[item]))
+        found = np.flatnonzero(self._score).astype(np.int32)
+        scores = self._score[found]
+        self._score[found] = 0
         return best(found, scores, k)

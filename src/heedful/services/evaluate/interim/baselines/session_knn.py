@@ -13,7 +13,8 @@ and the `k` most similar, ties to the newer, are the neighbours. An item of a ne
 where p is the position of the newest shared item in the running session, and idf is the natural logarithm of
 sessions / events of the item.
 
-- VS-kNN: match(i) = position / L, fade(p) = 1 / (L - p + 1); no factor in brackets, no exponential.
+- VS-kNN: match(i) = position (published as position / L, which orders alike), fade(p) = 1 / (L - p + 1); no
+  factor in brackets, no exponential.
   Source: Ludewig and Jannach, "Evaluation of session-based recommendation algorithms", 2018, section 3.3.
 - VSTAN: match(i) = exp((position - L) / recency), fade(p) = exp((p - L) / recency of the match), and all factors.
   Source: Ludewig, Mauro, Latifi and Jannach, "Empirical analysis of session-based recommendation algorithms",
@@ -26,17 +27,29 @@ sessions, and the similarity of VSTAN is always the cosine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heedful.services.evaluate.interim.baselines.baseline import IDLE, NOBODY
 from heedful.services.evaluate.interim.baselines.past_sessions import PastSessions
-from heedful.services.evaluate.interim.baselines.selection import best, grown
-from heedful.services.evaluate.interim.baselines.similar_sessions import score_items
+from heedful.services.evaluate.interim.baselines.selection import best
+from heedful.services.evaluate.interim.baselines.similar_sessions import add_up, share
 
 DAY = 24 * 3_600 * 1_000_000
 Weights = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
+
+
+class _Room(NamedTuple):
+    """What one question works with: see `similar_sessions`."""
+
+    similarity: NDArray[np.float64]
+    place: NDArray[np.int32]
+    touched: NDArray[np.int32]
+    score: NDArray[np.float64]
+    mark: NDArray[np.int32]
+    found: NDArray[np.int32]
 
 
 class SessionKnn:
@@ -63,10 +76,7 @@ class SessionKnn:
         self._cosine = cosine
         self._fading, self._reach = fading, reach
         self._past = PastSessions(idle)
-        self._similarity = np.zeros(0, dtype=np.float64)
-        self._shared = np.zeros(0, dtype=np.int32)
-        self._score = np.zeros(0, dtype=np.float64)
-        self._mark = np.zeros(0, dtype=np.int32)
+        self._room = _room(1, 1)
 
     def learn(self, subject: int, item: int, at: int) -> None:
         """See `Baseline.learn`."""
@@ -87,28 +97,61 @@ class SessionKnn:
         if not current:
             return np.empty(0, dtype=np.int32), np.empty(0)
         positions = np.array([position for position, _ in current], dtype=np.float64)
-        match = self._match(positions, len(recent))
-        self._make_room()
-        items = score_items(
-            self._past.past,
-            np.array([item for _, item in current], dtype=np.int32),
-            match / np.sqrt((match**2).sum()) if self._cosine else match,
-            self._fade(positions, len(recent)),
-            self._similarity, self._shared, self._score, self._mark,
-            self._past.running(subject, at), at, self._m, self._k, self._cosine, 1 / self._fading, 1 / self._reach,
-        )  # fmt: skip
-        idf = np.log(self._past.sessions / self._past.past.events[items])
-        scores = self._score[items] * (1 + self._rarity * idf)
-        self._score[items] = 0
-        return items, scores
+        items = np.array([item for _, item in current], dtype=np.int32)
+        room, past = self._room_now(), self._past.past
+        near, values = self._neighbours(items, self._match(positions, len(recent)), at, subject)
+        values *= self._fade(positions, len(recent))[room.place[near]]
+        many = add_up(past, items, near, values, 1 / self._reach, room.score, room.mark, room.found)
+        found = room.found[:many].copy()
+        scores = room.score[found] * (1 + self._rarity * np.log(self._past.sessions / past.events[found]))
+        room.score[found] = 0
+        return found, scores
 
-    def _make_room(self) -> None:
-        self._shared = grown(self._shared, self._past.sessions)
-        if len(self._similarity) < len(self._shared):
-            self._similarity = np.zeros(len(self._shared), dtype=np.float64)
-        self._mark = grown(self._mark, self._past.items)
-        if len(self._score) < len(self._mark):
-            self._score = np.zeros(len(self._mark), dtype=np.float64)
+    def _neighbours(
+        self, items: NDArray[np.int32], match: NDArray[np.float64], at: int, subject: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """The nearest sessions, and how similar each is."""
+        room, past = self._room_now(), self._past.past
+        own = self._past.running(subject, at)
+        touched = room.touched[: share(past, items, match, own, room.similarity, room.place, room.touched)]
+        candidates = newest(touched, past.last, self._m)
+        values = room.similarity[candidates]
+        room.similarity[touched] = 0
+        if self._cosine:
+            values /= np.sqrt((match**2).sum() * past.distinct[candidates])
+        values *= np.exp((past.last[candidates] - at) / self._fading)
+        if len(candidates) <= self._k:
+            return candidates, values
+        boundary = np.partition(values, len(values) - self._k)[len(values) - self._k]
+        above = values > boundary
+        ties = newest(candidates[values == boundary], past.last, self._k - int(above.sum()))
+        return (
+            np.concatenate([candidates[above], ties]),
+            np.concatenate([values[above], np.full(len(ties), boundary)]),
+        )
+
+    def _room_now(self) -> _Room:
+        sessions, items = self._past.sessions, self._past.items
+        if len(self._room.touched) < sessions or len(self._room.mark) < items:
+            self._room = _room(2 * sessions, items)
+        return self._room
+
+
+def newest(sessions: NDArray[np.int32], last: NDArray[np.int64], wanted: int) -> NDArray[np.int32]:
+    """The `wanted` sessions whose last event is newest, ties to the one that began later."""
+    if len(sessions) <= wanted:
+        return sessions
+    times = last[sessions]
+    boundary = np.partition(times, len(times) - wanted)[len(times) - wanted]
+    after, ties = sessions[times > boundary], np.sort(sessions[times == boundary])
+    return np.concatenate([after, ties[len(ties) - (wanted - len(after)) :]])
+
+
+def _room(sessions: int, items: int) -> _Room:
+    return _Room(
+        np.zeros(sessions), np.zeros(sessions, dtype=np.int32), np.zeros(sessions, dtype=np.int32),
+        np.zeros(items), np.zeros(items, dtype=np.int32), np.zeros(items, dtype=np.int32),
+    )  # fmt: skip
 
 
 class VsKnn(SessionKnn):
@@ -118,7 +161,7 @@ class VsKnn(SessionKnn):
         self, m: int = 1_000, k: int = 100, *, longest: int = 20, rarity: float = 1.0, idle: int = IDLE
     ) -> None:
         super().__init__(
-            lambda position, length: position / length,
+            lambda position, _length: position,
             lambda position, length: 1 / (length - position + 1),
             m=m, k=k, longest=longest, rarity=rarity, idle=idle,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The kernel of the session models: find the sessions that are like one at hand, add up what is in them."""
+"""The kernels of the session models: find the sessions that share something, and add up what stands in some."""
 
 from __future__ import annotations
 
@@ -13,51 +13,15 @@ Floats = NDArray[np.float64]
 
 
 @compiled
-def score_items(
-    past: Past,
-    current: Codes,
-    match: Floats,
-    fade: Floats,
-    similarity: Floats,
-    shared: Codes,
-    score: Floats,
-    mark: Codes,
-    own: int,
-    at: int,
-    m: int,
-    k: int,
-    cosine: bool,
-    fading: float,
-    near: float,
-) -> Codes:
-    """Leave every item's sum in `score`; returns the items that have one.
+def share(
+    past: Past, current: Codes, match: Floats, own: int, similarity: Floats, place: Codes, touched: Codes
+) -> int:
+    """Find all sessions with a current item but `own`; returns how many, at touched.
 
-    current: the distinct items at hand, by rising position, with their weights match and fade. similarity,
-    mark and score: zeros, per session, item and item; the first two are zeros again afterwards. shared: room per
-    session. own: the session that is no candidate, or -1. fading: 1 over the microseconds, and near: 1 over the events, over
-    which the exponentials fall.
+    current: distinct items by rising position, with their weights match, all above 0. similarity: zeros, per
+    session; gets the sums of the weights. place: room per session; gets the index of the newest current item
+    that each has. touched: room per session.
     """
-    touched = _touch(past, current, match, similarity, shared, own)
-    candidates = _newest(touched, past.last, m)
-    for session in candidates:
-        if cosine:
-            similarity[session] /= np.sqrt(past.distinct[session])
-        if fading > 0:
-            similarity[session] *= np.exp(-(at - past.last[session]) * fading)
-    neighbours = _nearest(candidates, similarity, past.last, k)
-    found = _add_up(past, current, neighbours, similarity, shared, fade, score, mark, near)
-    for session in touched:
-        similarity[session] = 0
-    return found
-
-
-@compiled
-def _touch(past: Past, current: Codes, match: Floats, similarity: Floats, shared: Codes, own: int) -> Codes:
-    """All sessions with an item at hand: the sum of matches in `similarity`, the newest's place in `shared`."""
-    many = 0
-    for i in range(len(current)):
-        many += past.events[current[i]]
-    touched = np.empty(many, dtype=np.int32)
     seen = 0
     for i in range(len(current)):
         event = past.head[current[i]]
@@ -68,93 +32,52 @@ def _touch(past: Past, current: Codes, match: Floats, similarity: Floats, shared
                     touched[seen] = session
                     seen += 1
                 similarity[session] += match[i]
-                shared[session] = i
+                place[session] = i
             event = past.elsewhere[event]
-    return touched[:seen]
+    return seen
 
 
 @compiled
-def _newest(sessions: Codes, last: NDArray[np.int64], wanted: int) -> Codes:
-    """The `wanted` sessions whose last event is newest, ties to the one that began later."""
-    n = len(sessions)
-    if n <= wanted:
-        return sessions.copy()
-    boundary = np.partition(last[sessions], n - wanted)[n - wanted]
-    kept, ties = np.empty(wanted, dtype=np.int32), np.empty(n, dtype=np.int32)
-    size, tied = 0, 0
-    for session in sessions:
-        if last[session] > boundary:
-            kept[size] = session
-            size += 1
-        elif last[session] == boundary:
-            ties[tied] = session
-            tied += 1
-    kept[size:] = np.sort(ties[:tied])[tied - (wanted - size) :]
-    return kept
-
-
-@compiled
-def _nearest(sessions: Codes, similarity: Floats, last: NDArray[np.int64], wanted: int) -> Codes:
-    """The `wanted` most similar sessions, ties to the newest."""
-    n = len(sessions)
-    if n <= wanted:
-        return sessions
-    boundary = np.partition(similarity[sessions], n - wanted)[n - wanted]
-    kept, ties = np.empty(wanted, dtype=np.int32), np.empty(n, dtype=np.int32)
-    size, tied = 0, 0
-    for session in sessions:
-        if similarity[session] > boundary:
-            kept[size] = session
-            size += 1
-        elif similarity[session] == boundary:
-            ties[tied] = session
-            tied += 1
-    kept[size:] = _newest(ties[:tied], last, wanted - size)
-    return kept
-
-
-@compiled
-def _add_up(
+def add_up(
     past: Past,
     current: Codes,
-    neighbours: Codes,
-    similarity: Floats,
-    shared: Codes,
-    fade: Floats,
+    sessions: Codes,
+    values: Floats,
+    near: float,
     score: Floats,
     mark: Codes,
-    near: float,
-) -> Codes:
-    """Add every neighbour's value to its items. mark: which neighbour last counted an item, from 1."""
-    found = np.empty(256, dtype=np.int32)
+    found: Codes,
+) -> int:
+    """Add each session's value to its items; returns how many items have a sum, at found and in score.
+
+    An item counts once, at its last place. near: 1 over the events over which a value falls with the distance to
+    the session's last current item. score, mark: zeros, per item; mark is zeros again afterwards. found: room
+    per item.
+    """
     seen = 0
-    for number in range(1, len(neighbours) + 1):
-        session = neighbours[number - 1]
-        value = similarity[session] * fade[shared[session]]
-        anchor = _distance_to_shared(past, session, current) if near > 0 else 0
-        distance, event = 0, past.newest[session]
+    for number in range(1, len(sessions) + 1):
+        newest, value = past.newest[sessions[number - 1]], values[number - 1]
+        anchor = _distance_to_current(past, newest, current) if near > 0 else 0
+        distance, event = 0, newest
         while event >= 0:
             item = past.item[event]
             if mark[item] != number:
                 if mark[item] == 0:
-                    if seen == len(found):
-                        found = np.concatenate((found, np.empty_like(found)))
                     found[seen] = item
                     seen += 1
                 mark[item] = number
                 score[item] += value * np.exp(-abs(distance - anchor) * near) if near > 0 else value
             distance += 1
             event = past.earlier[event]
-    found = found[:seen]
-    for item in found:
-        mark[item] = 0
-    return found
+    for i in range(seen):
+        mark[found[i]] = 0
+    return seen
 
 
 @compiled
-def _distance_to_shared(past: Past, session: int, current: Codes) -> int:
-    """How many events before the session's newest one its last event with an item at hand is."""
-    distance, event = 0, past.newest[session]
+def _distance_to_current(past: Past, event: int, current: Codes) -> int:
+    """How many events before a session's newest event its last one with a current item is."""
+    distance = 0
     while event >= 0:
         for item in current:
             if item == past.item[event]:

@@ -162,7 +162,7 @@ def vector_distance(lists: Lists, vectors: NDArray[np.float32]) -> Values:
     pair sum: of m unit vectors v, the sum of cosines over pairs i != j is |sum of v|^2 - m.
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    known = lengths[:, 0] > 0
+    known = lengths[:, 0] > -1
     units = np.divide(vectors, lengths, out=np.zeros(vectors.shape), where=lengths > 0)
     means = np.empty(len(lists))
     for start in range(0, len(lists), _AT_ONCE):
