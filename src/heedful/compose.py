@@ -7,8 +7,9 @@ import secrets
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -54,6 +55,9 @@ from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
+
+if TYPE_CHECKING:
+    from heedful.faces.cli.opener import Replaying
 
 MEMORY = ":memory:"
 
@@ -274,9 +278,38 @@ def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
     return keys, made
 
 
+def replaying() -> Replaying:
+    """What `heedful replay` compares: our pipelines, and the baselines that they must beat."""
+    from heedful.faces.cli.opener import Replaying
+    from heedful.models.baselines.item_knn import ItemKnn
+    from heedful.models.baselines.popularity import DecayedPopular, Popular, RecentPopular
+    from heedful.models.baselines.session_knn import VsKnn, Vstan
+    from heedful.models.baselines.succession import Markov, SequentialRules
+    from heedful.services.evaluate.evaluate import Systems
+
+    def sessions_only(fold: Fold) -> Pipeline:
+        whole = pipeline_of(fold)
+        return replace(whole, sources=whole.sources[:1], fallback=())
+
+    systems = Systems(
+        pipelines={"default": pipeline_of, "sessions": sessions_only},
+        baselines={
+            "popular": lambda _: Popular(),
+            "recent-popular": lambda _: RecentPopular(),
+            "decayed-popular": lambda _: DecayedPopular(),
+            "markov": lambda idle: Markov(idle=idle),
+            "sequential-rules": lambda idle: SequentialRules(idle=idle),
+            "item-knn": lambda idle: ItemKnn(idle=idle),
+            "vs-knn": lambda idle: VsKnn(idle=idle),
+            "vstan": lambda idle: Vstan(idle=idle),
+        },
+    )
+    return Replaying(systems, lambda folder: SqliteLog.reader(folder / "log.sqlite3"), read_settings)
+
+
 def main() -> None:
     """The `heedful` command."""
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(engine=open_engine, keys=keys_of, snapshot=snapshot_beside)))
+    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, replaying)))

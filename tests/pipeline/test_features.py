@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from heedful.compose import pipeline_of
 from heedful.pipeline.features import NEVER, UNPOPULAR, Features
 from heedful.pipeline.pipeline import Pipeline
+from heedful.services.asking import Asking
 from heedful.services.recommend import Recommend
 from heedful.vocabulary.recommendation import RecommendRequest, Situation
 from heedful.vocabulary.time import HOUR, MINUTE, SECOND, instant
@@ -38,7 +39,7 @@ def asked(shop: Shop, who: str | None, page: str | None) -> tuple[Any, Pipeline]
     service: Recommend = shop.engine.recommending
     request = RecommendRequest(user_id=who, context=Situation(page))
     asker = service._asker(request)
-    context = service._context(request, asker.subject, shop.clock.now())
+    context = Asking(fold).context(asker.subject, limit=request.limit, now=shop.clock.now(), page=page or "")
     pipeline = pipeline_of(fold)
     pipeline.run(context, seed=1)
     return context, pipeline

@@ -7,7 +7,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
@@ -18,10 +17,10 @@ from heedful.pipeline.filters import Filter, Holds
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.reasons import Reasons
 from heedful.pipeline.sources import SessionNeighbours
+from heedful.services.asking import Asking
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
-from heedful.views.person import STRANGER, Person
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
@@ -33,10 +32,8 @@ MAX_LIMIT = 100
 MAX_EXCLUDED = 1_000
 MAX_NAME = 200
 """Characters of a person's id and of a placement's name, as of an event's: the decision keeps them."""
-_TRAIL = 6
 _OF_THE_TRAIL = SessionNeighbours.name
 """The source that reads more of the trail than its newest item."""
-_NONE = np.empty(0, dtype=np.int32)
 _UNSAID = Instant(0)
 
 
@@ -72,7 +69,7 @@ class Recommend:
         self._commits = commits
         self._pseudonyms = pseudonyms
         self._clock = clock
-        self._person = Person(fold.history, fold.meanings)
+        self._asking = Asking(fold)
         self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
         self._encoder = msgspec.json.Encoder()
         self._dice = Random(os.urandom(32))  # noqa: S311 - chance to be replayed, no secret
@@ -87,7 +84,15 @@ class Recommend:
         _check(request)
         now = self._clock.now()
         asker = self._asker(request)
-        context = self._context(request, asker.subject, now)
+        context = self._asking.context(
+            asker.subject,
+            limit=request.limit,
+            now=now,
+            page=request.context.item_id or "",
+            exclude=request.exclude,
+            as_of=instant(request.as_of) if request.as_of else None,
+            placement=request.placement,
+        )
         more = self._own_filters(request)
         seed = self._dice.getrandbits(64)
         slate = self._pipeline.run(context, seed=seed, more=more)
@@ -112,29 +117,6 @@ class Recommend:
         if anonymous:
             return Asker(self._pseudonyms.anonymous(anonymous), "", anonymous)
         return Asker(NOBODY, "", "")
-
-    def _context(self, request: RecommendRequest, subject: SubjectId, now: Instant) -> Context:
-        fold = self._fold
-        code = fold.subjects.find(subject) if subject else MISSING
-        page = fold.items.find(request.context.item_id) if request.context.item_id else MISSING
-        bearing = STRANGER if code == MISSING else self._person.read(code, _TRAIL)
-        trail = bearing.touched
-        if page != MISSING:
-            trail = np.append(np.int32(page), trail[trail != page])[:_TRAIL]
-        excluded = [code for code in map(fold.items.find, request.exclude) if code != MISSING]
-        return Context(
-            subject=code,
-            trail=trail,
-            personal=len(trail) - (page != MISSING),
-            owned=bearing.owned,
-            hidden=bearing.hidden,
-            excluded=np.array(excluded, dtype=np.int32) if excluded else _NONE,
-            as_of=instant(request.as_of) if request.as_of else None,
-            limit=request.limit,
-            now=now,
-            placement=request.placement,
-            page=page,
-        )
 
     def _personalized(self, slate: Slate, context: Context) -> bool:
         """Whether anything the person did went into the score of an item that is shown."""

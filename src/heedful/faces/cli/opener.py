@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
+from heedful.log.log import LogReader
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
+from heedful.services.evaluate.evaluate import Systems
 from heedful.vocabulary.errors import NotFound
+from heedful.vocabulary.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Replaying:
+    """What a replay works with.
+
+    systems: pipelines and baselines by name. log: reads a folder's log, beside a running server too.
+    settings: a folder's settings.
+    """
+
+    systems: Systems
+    log: Callable[[Path], AbstractContextManager[LogReader]]
+    settings: Callable[[Path], Settings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +36,13 @@ class Opener:
     """engine: opens an engine over a folder (`compose.open_engine`).
     keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
     snapshot: brings a folder's newest snapshot up to date beside a running server.
+    replaying: what `heedful replay` compares, and how it reads a log.
     """
 
     engine: Callable[..., Engine]
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
+    replaying: Callable[[], Replaying] | None = None
 
 
 def opener_of(context: typer.Context) -> Opener:
