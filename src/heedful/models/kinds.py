@@ -52,10 +52,10 @@ class InForce(NamedTuple):
     trouble: str
 
 
-def ranker_in_force(shelf: Shelf) -> InForce:
+def ranker_in_force(shelf: Shelf, place: str = "ranker") -> InForce:
     """The ranker that answers now. A damaged file is told, never raised: serving goes on without."""
     try:
-        version = shelf.in_force()
+        version = shelf.in_force(place)
         return InForce(version, ranker_of(shelf, version) if version is not None else None, "")
     except (HeedfulError, OSError) as error:
         return InForce(None, None, str(error))

@@ -1,0 +1,1 @@
+"""Fitting rankers to what happened: gather examples by replay, fit, judge beside what answers now, promote."""
