@@ -304,7 +304,9 @@ def replaying() -> Replaying:
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
-    return Replaying(systems, lambda folder: SqliteLog.reader(folder / "log.sqlite3"), read_settings)
+    return Replaying(
+        systems, lambda folder: SqliteLog.reader(folder / "log.sqlite3"), read_settings, rehearse_kernels
+    )
 
 
 def main() -> None:

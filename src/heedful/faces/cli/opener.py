@@ -23,12 +23,13 @@ class Replaying:
     """What a replay works with.
 
     systems: pipelines and baselines by name. log: reads a folder's log, beside a running server too.
-    settings: a folder's settings.
+    settings: a folder's settings. prepare: makes the numeric kernels ready, and tells of it.
     """
 
     systems: Systems
     log: Callable[[Path], AbstractContextManager[LogReader]]
     settings: Callable[[Path], Settings]
+    prepare: Callable[[Callable[[str, int, int], None]], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def add_to(app: typer.Typer) -> None:
         )  # fmt: skip
         with progress() as told:
             stream, settings = _stream(replaying, data, events, dataset, folder, told)
+            replaying.prepare(told)
             report = evaluate(
                 stream, plan, replaying.systems, settings,
                 progress=lambda done, total: told("questions", done, total),

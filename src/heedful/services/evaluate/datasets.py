@@ -165,24 +165,23 @@ def _movielens(place: Place) -> Stream:
 
 def _ratings(place: Place, file: Path, films: Path | None) -> Stream:
     """Ratings as user, film, stars and seconds; films, where there is a file of them, with their genres."""
-    builder = Builder(place.name)
+    builder, begun = Builder(place.name), 2**62
     with place.text(file) as lines:
         for user, item, stars, seconds in _cells(file, lines):
             if user in ("userId", "user_id"):
                 continue
             at = int(seconds) * SECOND
+            begun = min(begun, at)
             builder.add(user, RATE, at, (Line(item),), value=round(float(stars) * 100))
-    stream = builder.stream()
-    if films is not None and len(stream):
+    if films is not None:
         with place.text(films, "latin-1" if films.name.startswith("u.item") else "utf-8-sig") as lines:
             for item, title, *rest in _cells(films, lines):
                 genres = rest[0].split("|") if len(rest) == 1 else []
                 known = tuple(genre for genre in genres if genre and not genre.startswith("(no "))
                 told = Item(ItemId(item), title=title, categories=known)
                 if item != "movieId":
-                    builder.described.append(Described(int(stream.at[0]), item, told))
-        stream = builder.stream()
-    return stream
+                    builder.described.append(Described(begun, item, told))
+    return builder.stream()
 
 
 def _cells(file: Path, lines: Iterator[str]) -> Iterator[list[str]]:
