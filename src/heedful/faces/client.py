@@ -15,8 +15,9 @@ from heedful.services.engine import Engine
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
-from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 
 T = TypeVar("T")
@@ -97,6 +98,12 @@ class Client:
             raise Invalid("request_invalid", str(error)) from error
         outcome: list[RecommendAnswer | HeedfulError] = []
         self.engine.recommend(request, outcome.append)
+        return _only(outcome)
+
+    def decision(self, decision_id: str) -> RecalledDecision:
+        """An answer that was given, as the log keeps it. Raises NotFound."""
+        outcome: list[RecalledDecision | HeedfulError] = []
+        self.engine.decision(DecisionId(decision_id), outcome.append)
         return _only(outcome)
 
     def verify(self) -> Verification:
