@@ -198,7 +198,7 @@ class Outcomes:
                 state = np.full(len(words[0]), LANES[lane] ^ np.uint64(part), dtype=np.uint64)
                 for word in words:
                     state = mixed(state ^ word.astype(np.uint64))
-                sums[lane] += state.sum(dtype=np.uint64)
+                sums[lane : lane + 1] += state.sum(dtype=np.uint64)
         return digest_of(sums)
 
     def state(self) -> Arrays:
@@ -265,7 +265,7 @@ class Outcomes:
     def _decisions(self) -> NDArray[Any]:
         used = self.store.decisions[: self.store.used(DECISIONS)]
         # A free entry has no subject either.
-        held: NDArray[Any] = used[(used["subject"] != NONE) & (used["at"] >= self._floor)]
+        held: NDArray[Any] = used[used["subject"] != NONE]
         return held
 
     def _references(self) -> NDArray[Any]:
