@@ -40,6 +40,7 @@ from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
+from heedful.services.measure import Measure
 from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
@@ -244,6 +245,7 @@ def _engine(
             clock=clock,
             full_share=settings.decisions.full_share,
         ),
+        measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
         recall=Recall(fold=fold, reasons=Reasons(pipeline.names, fold.catalogue, fold.items)),
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,

@@ -17,6 +17,7 @@ from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
+from heedful.services.measure import Measure
 from heedful.services.recall import Recall
 from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.verify import Verification, verify
@@ -26,6 +27,7 @@ from heedful.vocabulary.errors import HeedfulError, NotFound
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
 from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
@@ -65,6 +67,7 @@ class Engine:
         describe: Describe,
         recommend: Recommend,
         recall: Recall,
+        measure: Measure,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
@@ -79,6 +82,7 @@ class Engine:
         self.describing = describe
         self.recommending = recommend
         self.recalling = recall
+        self.measuring = measure
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -173,10 +177,19 @@ class Engine:
             return error
         return found or NotFound(f"there is no decision {decision[:MAX_NAME]!r}")
 
+    def metrics(self) -> list[MetricDefinition]:
+        """Every success metric."""
+        return self.measuring.definitions()
+
+    def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
+        """One figure. Raises NotFound, Invalid."""
+        return self.measuring.measure(name, asked, waits)
+
     def status(self) -> EngineStatus:
         """Whether the engine can serve, and its counters."""
         stopped = self.stopped()
         fold = self.fold
+        held, named = fold.outcomes.held()
         return EngineStatus(
             ready=stopped is None,
             reason=stopped or "",
@@ -190,6 +203,8 @@ class Engine:
                 "fold_position": float(self.place()),
                 "subjects": float(len(fold.subjects)),
                 "items": float(len(fold.items)),
+                "decisions_held": float(held),
+                "decision_references_held": float(named),
             },
         )
 

@@ -173,7 +173,9 @@ class Outcomes:
     def held(self) -> tuple[int, int]:
         """How many decisions and how many events that name one are held."""
         store = self.store
-        return len(self._decisions()), store.held(REFERENCES)
+        return int((store.decisions["subject"][: store.used(DECISIONS)] != NONE).sum()), store.held(
+            REFERENCES
+        )
 
     def digest(self) -> bytes:
         """16 bytes over facts and rows, by the keys of subjects, items and events and the words of groups."""
