@@ -99,7 +99,7 @@ class Bodies:
 
 def fold_of(records: Sequence[Record]) -> Fold:
     bodies = Bodies(records)
-    fold = Fold(pseudonyms=NAMES, claims=Claims(), bodies=bodies, decode=decode)  # type: ignore[arg-type]
+    fold = Fold(pseudonyms=NAMES, claims=Claims(), bodies=bodies, decode=decode)
     fold.apply(bodies.stored)
     return fold
 
@@ -237,7 +237,7 @@ def test_joining_between_changes_gives_what_joining_once_gives(
 ) -> None:
     records = records_of(answers, stated(deeds))
     bodies = Bodies(records)
-    fold = Fold(pseudonyms=NAMES, claims=Claims(), bodies=bodies, decode=decode)  # type: ignore[arg-type]
+    fold = Fold(pseudonyms=NAMES, claims=Claims(), bodies=bodies, decode=decode)
     for one in bodies.stored:
         fold.apply([one])
         fold.outcomes.tallies()

@@ -6,6 +6,7 @@ import string
 import struct
 from contextlib import suppress
 from random import Random
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -27,6 +28,8 @@ from heedful.vocabulary.decision import (
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.ids import ItemId
 
+T = TypeVar("T")
+
 LETTERS = string.ascii_letters + string.digits + "-_"
 ids = st.one_of(
     st.text(LETTERS, min_size=1, max_size=14),
@@ -39,18 +42,19 @@ finite = st.floats(-1e30, 1e30, allow_nan=False)
 @st.composite
 def decisions(draw: st.DrawFn) -> Decision:
     count = draw(st.integers(0, 30))
-    column = {"min_size": count, "max_size": count}
+
+    def column(of: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+        return st.lists(of, min_size=count, max_size=count)
+
     others = draw(st.lists(ids, max_size=30))
     return Decision(
         placement=draw(st.text(max_size=10)),
-        items=draw(st.lists(ids, **column)),
+        items=draw(column(ids)),
         seed=draw(st.integers(0, 2**64 - 1)),
-        scores=draw(st.lists(finite, **column)),
-        propensities=draw(
-            st.one_of(st.just([1.0] * count), st.lists(st.floats(2**-20, 1, width=32), **column))
-        ),
-        reasons=bytes(draw(st.lists(st.integers(0, len(REASONS) - 1), **column))),
-        because=draw(st.one_of(st.just([""] * count), st.lists(st.one_of(st.just(""), ids), **column))),
+        scores=draw(column(finite)),
+        propensities=draw(st.one_of(st.just([1.0] * count), column(st.floats(2**-20, 1, width=32)))),
+        reasons=bytes(draw(column(st.integers(0, len(REASONS) - 1)))),
+        because=draw(st.one_of(st.just([""] * count), column(st.one_of(st.just(""), ids)))),
         position=draw(st.sampled_from(["", "v1.7", "v1.1.2.3"])),
         personalized=draw(st.booleans()),
         placement_version=draw(st.integers(0, 1000)),
@@ -260,13 +264,15 @@ def test_columns_of_different_length_are_not_kept(wrong: Decision) -> None:
 
 def test_the_sampled_share_keeps_everything_and_comes_back() -> None:
     features = struct.pack("<6f", *range(6))
-    everything = Everything(["a", "b", "c"], ["f", "g"], features, struct.pack("<3f", 1.0, 0.5, 0.0))
+    everything = Everything(
+        [ItemId(name) for name in "abc"], ["f", "g"], features, struct.pack("<3f", 1.0, 0.5, 0.0)
+    )
     decision = Decision("home", [ItemId("a")], 7, [1.0], full=encode_everything(everything))
     back = decode_decision(encode_decision(decision))
     assert decode_everything(back.full) == everything
     assert back.others == []
     with pytest.raises(ValueError, match="do not fit"):
-        Everything(["a"], ["f"], b"", b"")
+        Everything([ItemId("a")], ["f"], b"", b"")
     with pytest.raises(Corrupt):
         decode_everything(b"\x94\x91\xa1a\x91\xa1f\xc4\x00\xc4\x00")
 

@@ -183,6 +183,8 @@ class Engine:
 
     def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
         """One figure. Raises NotFound, Invalid."""
+        if self.later is None:
+            self._commits.flush(PATIENCE)  # answers given a moment ago are still on their way into the log
         return self.measuring.measure(name, asked, waits)
 
     def status(self) -> EngineStatus:

@@ -98,8 +98,9 @@ class Measure:
                 newest = selection.newest
                 found = self._methods[name](selection, asked, fewest)
         except Missing as missing:
-            people = missing.people if missing.people >= self._smallest else 0
-            return self._answer(definition, None, people, missing.events, str(missing), newest)
+            shown = missing.people >= self._smallest or not missing.people
+            people, events = (missing.people, missing.events) if shown else (0, 0)
+            return self._answer(definition, None, people, events, str(missing), newest)
         return self._answer(definition, found, found.people, found.events, "", newest)
 
     def _answer(

@@ -1,4 +1,4 @@
-"""The answers that a question for a metric is about: whose they are, what came of them, and what they look like."""
+"""The answers that a question for a metric is about: whose they are, what came of them, how they look."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Selection:
         kept = (tallies.day >= days[0]) & (tallies.day < days[1])
         if len(self.groups):
             kept &= self.groups[tallies.group]
-        self._rows = type(tallies)(*(column[kept] for column in tallies))
+        self._rows = tallies.only(kept)
         self.people = np.unique(self._rows.subject[self._rows.measure == ANSWERS])
         if asked.segment is not None:
             self._keep(asked.segment == "new")
@@ -73,7 +73,8 @@ class Selection:
             return None
         codes, counts = np.unique(used, return_counts=True)
         names = [self._fold.outcomes.currencies[code] for code in codes]
-        return min(zip(-counts, names, strict=True))[1]
+        pairs: list[tuple[int, str]] = list(zip((-counts).tolist(), names, strict=True))
+        return min(pairs)[1]
 
     def first_days(self) -> tuple[NDArray[np.int32], Ints]:
         """People, at most 100,000 of them, and the day of the first answer of each."""
@@ -132,7 +133,7 @@ class Selection:
         began = history.at[history.offset[self.people]] // DAY
         self.people = self.people[(began >= first - 1) == new]
         kept = np.isin(rows.subject, self.people)
-        self._rows = type(rows)(*(column[kept] for column in rows))
+        self._rows = rows.only(kept)
 
     def _newest(self) -> Instant | None:
         answers = self._fold.outcomes.answers()

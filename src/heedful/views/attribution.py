@@ -232,7 +232,7 @@ def join(
     done, sold = 0, 0
     for subject in who:
         mine, held = _ordered(entries, heads, subject, mine)
-        start, stop, longest = 0, 0, np.int64(0)
+        start, stop, longest = 0, 0, 0
         if subject < len(rows.held):
             start = int(rows.offset[subject])
             stop = start + int(rows.held[subject])
@@ -247,7 +247,7 @@ def join(
         for k in range(held):
             slot = mine[k]
             e = entries[slot]
-            longest = max(longest, e.window, e.buying)
+            longest = max(longest, int(e.window), int(e.buying))
             reference = e.refs
             while reference != NONE:
                 r = references[reference]

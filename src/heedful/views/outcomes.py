@@ -64,6 +64,13 @@ class Tallies(NamedTuple):
     currency: NDArray[np.int16]
     value: NDArray[np.int64]
 
+    def only(self, kept: NDArray[np.bool_]) -> Tallies:
+        """The rows where `kept`, bool (n,)."""
+        return Tallies(
+            self.subject[kept], self.group[kept], self.day[kept], self.measure[kept], self.currency[kept],
+            self.value[kept],
+        )  # fmt: skip
+
 
 class Answers(NamedTuple):
     """Decisions as columns, shape (d,), by nothing in particular.
@@ -301,7 +308,7 @@ class Outcomes:
         self._touch_the_named()
         touched = store.touched
         keep = ~touched[self._tallies.subject]
-        parts = [Tallies(*(column[keep] for column in self._tallies))]
+        parts = [self._tallies.only(keep)]
         who = np.flatnonzero(touched & (store.heads != NONE))
         marks = np.zeros(int(store.meta[POOL]), dtype=np.int64)
         whole = np.zeros(store.used(DECISIONS), dtype=np.int64)
@@ -349,7 +356,7 @@ class Outcomes:
         paid = find_amounts(store.by_line.keys, store.by_line.values, events, lines)
         known = paid != NONE
         amounts = store.amounts[paid[known]]
-        orders = np.unique(np.rec.fromarrays([slots, visitor, events]))  # type: ignore[call-overload]
+        orders = np.unique(np.rec.fromarrays([slots, visitor, events]))
         parts = [
             self._summed(slots, (UNITS + visitor).astype(np.int16), none, units),
             self._summed(
@@ -384,7 +391,8 @@ class Outcomes:
         starts = np.flatnonzero(new)
         sums = np.add.reduceat(values[order], starts)
         kept = starts[sums != 0]
-        return Tallies(*(key[kept] for key in keys), value=sums[sums != 0])
+        subject, group, day, measure, currency = (key[kept] for key in keys)
+        return Tallies(subject, group, day, measure, currency, sums[sums != 0])
 
 
 def _text(names: Sequence[str]) -> NDArray[np.uint8]:
