@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, http, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
+log, sessions, decisions, http, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
 (10,000,000 when unset), about eight minutes on two cores.
 """
 
@@ -41,10 +41,17 @@ def _loop() -> Rows:
     return loop.measure(int(os.environ.get("HEEDFUL_BENCH_EVENTS", "10000000")))
 
 
+def _decisions() -> Rows:
+    from benchmarks import decisions
+
+    return decisions.run()
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "quality": ("Session neighbours on published clicks", _quality),
     "log": ("The log", _log),
     "sessions": ("The live session index", _sessions),
+    "decisions": ("A decision's bytes", _decisions),
     "loop": ("The whole loop over HTTP", _loop),
 }
 

@@ -44,6 +44,7 @@ REASONS: tuple[str, ...] = (
 REASON_NUMBERS: dict[str, int] = {code: number for number, code in enumerate(REASONS)}
 
 _STEPS = 65_535
+_LEAST = 4
 _PERSONALIZED, _HOLDOUT, _BEHIND, _DEGRADED, _UNSEEN = 1, 2, 4, 8, 16
 _BRACE = 0x7B
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -309,9 +310,12 @@ def keeps_everything(seed: int, share: float) -> bool:
 def _others(ids: Sequence[str], scores: Sequence[float], room: int) -> bytes:
     """The tail with as many of the candidates as `room` bytes take; b"" if none."""
     room -= 21  # the frames of the tail, of its ids and of its scores
-    packs = not isinstance(_packed(ids[:255]), list)
+    if room < _LEAST:
+        return b""
+    ids = ids[: min(255, room // _LEAST)]
+    packs = not isinstance(_packed(ids), list)
     count = 0
-    for item in ids[:255]:
+    for item in ids:
         room -= (len(item) * 3 + 15) // 4 if packs else len(item.encode()) + 5
         if room < 0:
             break
