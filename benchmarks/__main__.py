@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, forest, http, quality, baselines, content, arrangement, loop. `loop` takes the number of events in its log from
+Each is the module of its name, whose `run` gives the rows. `loop` takes the number of events in its log from
 HEEDFUL_BENCH_EVENTS (10,000,000 when unset), about eight minutes on two cores.
 """
 
@@ -8,85 +8,34 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
-from benchmarks.table import Row, machine, show
+from benchmarks.table import machine, show
 
-Rows = Sequence[Row | tuple[str, float, str, str]]
-
-
-def _log() -> Rows:
-    from benchmarks import log
-
-    return [Row(name, value, unit, f"{goal:,g}") for name, value, unit, goal in log.rows()]
-
-
-def _sessions() -> Rows:
-    from benchmarks import sessions
-
-    return sessions.run()
-
-
-def _forest() -> Rows:
-    from benchmarks import forest
-
-    return forest.run()
-
-
-def _quality() -> Rows:
-    from benchmarks import quality
-
-    return quality.run()
-
-
-def _baselines() -> Rows:
-    from benchmarks import baselines
-
-    return baselines.run()
-
-
-def _loop() -> Rows:
-    from benchmarks import loop
-
-    return loop.measure(int(os.environ.get("HEEDFUL_BENCH_EVENTS", "10000000")))
-
-
-def _content() -> Rows:
-    from benchmarks import content
-
-    return content.run()
-
-
-def _arrangement() -> Rows:
-    from benchmarks import arrangement
-
-    return arrangement.run()
-
-
-BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
-    "quality": ("Session neighbours on published clicks", _quality),
-    "baselines": ("The baselines on published clicks", _baselines),
-    "log": ("The log", _log),
-    "sessions": ("The live session index", _sessions),
-    "forest": ("Scoring fitted trees", _forest),
-    "content": ("What is described alike", _content),
-    "arrangement": ("Arranging 20 of 100", _arrangement),
-    "loop": ("The whole loop over HTTP", _loop),
+BENCHMARKS = {
+    "quality": "Session neighbours on published clicks",
+    "baselines": "The baselines on published clicks",
+    "log": "The log",
+    "sessions": "The live session index",
+    "forest": "Scoring fitted trees",
+    "content": "What is described alike",
+    "arrangement": "Arranging 20 of 100",
+    "decisions": "A decision's bytes",
+    "loop": "The whole loop over HTTP",
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], default=[])
-    parser.add_argument("--json", type=Path, help="also write the rows here")
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="all of them when left out")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the rows and the machine here")
     asked = parser.parse_args()
     kept = {}
-    for name, (title, run) in BENCHMARKS.items():
+    for name, title in BENCHMARKS.items():
         if asked.names and name not in asked.names:
             continue
-        rows = run()
+        rows = import_module(f"benchmarks.{name}").run()
         show(title, rows)
         kept[name] = [list(row) for row in rows]
     if asked.json:

@@ -30,8 +30,11 @@ from heedful.faces.http.metrics import Meters
 from heedful.faces.http.serve import Server, ServeSettings
 from heedful.records.keys import KeyKind, Keys
 from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
+from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
 
@@ -79,6 +82,15 @@ class ConstantEngine:
 
     def item(self, item: ItemId) -> Item | None:
         return None
+
+    def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
+        done(NotFound("constant"))
+
+    def metrics(self) -> list[MetricDefinition]:
+        return []
+
+    def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
+        raise NotFound("constant")
 
     def status(self) -> EngineStatus:
         return EngineStatus(True, "", "v1.1", None, {})

@@ -1,4 +1,4 @@
-"""How fast the SQLite log takes, gives back and finds again: `rows()` gives (name, value, unit, goal)."""
+"""How fast the SQLite log takes, gives back and finds again: `run()` gives (name, value, unit, goal)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def batch(first: int, count: int = BATCH) -> list[Record]:
     ]  # fmt: skip
 
 
-def rows(records: int = 300_000) -> list[Row]:
+def run(records: int = 300_000) -> list[Row]:
     """Measure on a log that grows to `records` records in a temporary folder. Rates are per second."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.db"
@@ -131,5 +131,5 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    for name, value, unit, goal in rows():
+    for name, value, unit, goal in run():
         print(f"{name:50} {value:12,.1f} {unit} (goal {goal:,.0f})")

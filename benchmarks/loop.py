@@ -236,7 +236,7 @@ def _post(served: Served, path: str, key: str, body: dict[str, object]) -> dict[
         return found
 
 
-def measure(events: int = 10_000_000) -> list[Row]:
+def run(events: int = int(os.environ.get("HEEDFUL_BENCH_EVENTS", "10000000"))) -> list[Row]:
     """Everything, on a folder that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="heedful-bench-") as temporary:
         folder = Path(temporary)

@@ -29,13 +29,15 @@ from heedful.faces.cli.files import opened
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.app import build, described
 from heedful.faces.http.problem import KINDS
+from heedful.models.measures.catalogue import definitions
 from heedful.records.keys import KeyKind
 from heedful.services.columns import Columns, Table
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, DEFAULT_MEANINGS, Meaning
+from heedful.vocabulary.recall import RecalledDecision, RecalledItem
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
-from heedful.vocabulary.settings import CatalogueSettings, Settings
+from heedful.vocabulary.settings import CatalogueSettings, DecisionSettings, MetricsSettings, Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -118,8 +120,10 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    wanted = set(Settings.__struct_fields__) - {"catalogue", "kinds"}
+    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics"}
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
+    wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
+    wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}
     explained = [
         next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/settings.md")["settings.toml"])
@@ -174,13 +178,22 @@ def test_every_failure_is_listed_with_its_status() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "structs"),
-    [("Recommend", (RecommendRequest, RecommendAnswer, RecommendedItem)), ("Items", (Item,))],
+    [
+        ("Recommend", (RecommendRequest, RecommendAnswer, RecommendedItem)),
+        ("Items", (Item,)),
+        ("Decisions", (RecalledDecision, RecalledItem)),
+    ],
 )
 def test_every_field_on_the_wire_is_explained(heading: str, structs: tuple[Any, ...]) -> None:
     explained = {word for row in rows_of(sections("docs/api.md")[heading]) for word in quoted(row[0])}
     for struct in structs:
         fields = {field.encode_name for field in msgspec.structs.fields(struct)}
         assert fields - explained <= ({"itemId", "trace"} if struct is not Item else set())
+
+
+def test_every_metric_is_in_the_table_of_metrics_and_no_other() -> None:
+    listed = [next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/metrics.md")["The metrics"])]
+    assert {name for name in listed if name} == definitions().keys()
 
 
 # The floors

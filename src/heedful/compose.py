@@ -26,6 +26,7 @@ from heedful.pipeline.filters import NotExcluded, NotHidden, NotOwned, NotThisPa
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.policy import Greedy
 from heedful.pipeline.ranker import Blend
+from heedful.pipeline.reasons import Reasons
 from heedful.pipeline.sources import (
     BoughtTogether,
     Newest,
@@ -40,6 +41,8 @@ from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
+from heedful.services.measure import Measure
+from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
 from heedful.services.verify import catch_up
@@ -231,6 +234,7 @@ def _engine(
     post: Post | None,
 ) -> Engine:
     fold = _empty_fold(log, claims, pseudonyms, settings)
+    pipeline = pipeline_of(fold)
 
     def folded(stored: Sequence[Stored]) -> None:
         engine.folded(stored)
@@ -246,8 +250,15 @@ def _engine(
         collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
-            fold=fold, pipeline=pipeline_of(fold), commits=commits, pseudonyms=pseudonyms, clock=clock
+            fold=fold,
+            pipeline=pipeline,
+            commits=commits,
+            pseudonyms=pseudonyms,
+            clock=clock,
+            full_share=settings.decisions.full_share,
         ),
+        measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
+        recall=Recall(fold=fold, reasons=Reasons(pipeline.names, fold.catalogue, fold.items)),
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,
         snapshot_every=settings.snapshot_every,

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heedful.log.claims import Claims
 from heedful.log.commit import Writer
 from heedful.log.cursor import Cursor
 from heedful.log.log import BodyStore, Log
@@ -181,6 +183,20 @@ class LogContract:
             records[5], records[0], records[8], records[5],
         ]  # fmt: skip
         assert list(log.fetch([])) == []
+
+    def test_a_record_is_found_by_its_id_through_the_claims_of_a_reader(self, log: AnyLog) -> None:
+        """What `Fold.find` does: claims say where an id may stand, the bodies say whether it does."""
+        names = [EventId(f"s:{i}") for i in range(40)]
+        log.append([record(name, subject=i) for i, name in enumerate(names)])
+        claims = Claims()
+        for stored in read_all(log):
+            # Eight fingerprints for forty ids, so that each is contested.
+            mark = np.array([len(stored.record.id) * 7 + int(stored.record.id[2:]) % 8], dtype=np.uint64)
+            claims.put_many(mark, np.array([stored.position], dtype=np.int64))
+        for name in names:
+            holders = claims.holders(len(name) * 7 + int(name[2:]) % 8)
+            assert [one.record.id for one in log.fetch(holders)].count(name) == 1
+        assert not log.fetch(claims.holders(999))
 
     def test_places_that_hold_nothing_are_left_out(self, log: AnyLog) -> None:
         log.append([record("a")])

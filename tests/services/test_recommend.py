@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from heedful.log.codec import decode
 from heedful.log.cursor import Cursor
 from heedful.log.memory import MemoryLog
-from heedful.services.recommend import Decision
+from heedful.vocabulary.decision import REASONS, ROOM, Decision, decode_decision
 from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.event import Event
 from heedful.vocabulary.ids import NOBODY, SubjectId
@@ -311,7 +310,7 @@ def decisions_of(shop: Shop) -> list[tuple[SubjectId, Event, Decision]]:
         event = decode(stored.record.body)
         if event.kind == DECISION:
             assert stored.record.id == f"heedful:{event.decision}"
-            found.append((stored.record.subject, event, msgspec.json.decode(event.properties, type=Decision)))
+            found.append((stored.record.subject, event, decode_decision(event.properties)))
     return found
 
 
@@ -324,9 +323,12 @@ def test_the_decision_is_in_the_log_as_it_was_shown() -> None:
     assert subject != NOBODY
     assert (event.user, event.name, kept.placement) == ("ada", "home", "home")
     assert kept.items == ids_of(answer)
-    assert kept.scores == [item.score for item in answer.items]
+    assert kept.scores == pytest.approx([item.score for item in answer.items], abs=1e-4)
+    assert len(event.properties) <= ROOM
+    assert set(kept.others).isdisjoint(kept.items)
     assert kept.propensities == [item.propensity for item in answer.items] == [1.0] * 3
-    assert kept.reasons == [item.reason.code for item in answer.items]
+    assert [REASONS[number] for number in kept.reasons] == [item.reason.code for item in answer.items]
+    assert [(item,) if item else () for item in kept.because] == [i.reason.because for i in answer.items]
     assert kept.position == answer.position
     assert kept.personalized is answer.personalized is True
 

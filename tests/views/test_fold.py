@@ -18,10 +18,23 @@ from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
 from heedful.views.index import FoldIndex
+from heedful.vocabulary.decision import Decision, encode_decision
 from heedful.vocabulary.event import Event, Line, Record, Stored, position
 from heedful.vocabulary.ids import NOBODY, EventId, ItemId
 from heedful.vocabulary.item import Item
-from heedful.vocabulary.kinds import CANCEL, CART, HIDE, ITEM, ITEM_DELETED, PAGE, PURCHASE, REFUND, VIEW
+from heedful.vocabulary.kinds import (
+    CANCEL,
+    CART,
+    DECISION,
+    HIDE,
+    IMPRESSION,
+    ITEM,
+    ITEM_DELETED,
+    PAGE,
+    PURCHASE,
+    REFUND,
+    VIEW,
+)
 from heedful.vocabulary.time import DAY, MINUTE, SECOND, Instant
 
 NAMES = Pseudonyms(b"k" * 32)
@@ -53,7 +66,7 @@ def records(draw: st.DrawFn) -> list[Record]:
     for _ in range(draw(st.integers(0, 14))):
         kind = draw(
             st.sampled_from(
-                (VIEW, VIEW, VIEW, CART, PURCHASE, REFUND, CANCEL, HIDE, PAGE, ITEM, ITEM_DELETED)
+                (VIEW, VIEW, VIEW, CART, IMPRESSION, PURCHASE, REFUND, CANCEL, HIDE, PAGE, ITEM, ITEM_DELETED)
             )
         )
         at = Instant(
@@ -62,7 +75,7 @@ def records(draw: st.DrawFn) -> list[Record]:
             + draw(st.integers(0, 1)) * SECOND
         )
         lines = tuple(
-            Line(item, draw(st.integers(1, 2)), 0, item)
+            Line(item, draw(st.integers(1, 2)), draw(st.sampled_from((0, 5))), item)
             for item in draw(st.lists(st.sampled_from(ITEMS), min_size=1, max_size=2, unique=True))
         )
         order = draw(st.sampled_from(("", "o1", "o2"))) if kind in {PURCHASE, REFUND, CANCEL} else ""
@@ -77,6 +90,17 @@ def records(draw: st.DrawFn) -> list[Record]:
             event = Event(kind=kind, name=item.id, properties=msgspec.json.encode(item))
             subject = NOBODY
         identity = EventId(f"s:{draw(st.integers(0, 9))}")
+        if subject != NOBODY and draw(st.booleans()):
+            event = msgspec.structs.replace(event, decision=draw(st.sampled_from(("d1", "d2", "d3"))))
+        if subject != NOBODY and draw(st.integers(0, 3)) == 0:
+            shown = draw(st.lists(st.sampled_from(ITEMS), max_size=3, unique=True))
+            answer = Decision(
+                draw(st.sampled_from(("home", "cart"))), [ItemId(item) for item in shown], 1, [1.0] * len(shown),
+                holdout=draw(st.booleans()), counts_as_shown=draw(st.booleans()),
+            )  # fmt: skip
+            name = draw(st.sampled_from(("d1", "d2", "d3")))
+            identity = EventId(f"heedful:{name}")
+            event = Event(kind=DECISION, decision=name, properties=encode_decision(answer))
         received = Instant(at + draw(st.integers(0, 2)))
         made.append(Record(identity, subject, at, at, Instant(0), received, encode(event)))
     return made

@@ -15,8 +15,10 @@ from heedful.services.engine import Engine
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
-from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion
+from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 
 T = TypeVar("T")
@@ -98,6 +100,24 @@ class Client:
         outcome: list[RecommendAnswer | HeedfulError] = []
         self.engine.recommend(request, outcome.append)
         return _only(outcome)
+
+    def decision(self, decision_id: str) -> RecalledDecision:
+        """An answer that was given, as the log keeps it. Raises NotFound."""
+        outcome: list[RecalledDecision | HeedfulError] = []
+        self.engine.decision(DecisionId(decision_id), outcome.append)
+        return _only(outcome)
+
+    def metrics(self) -> list[MetricDefinition]:
+        """Every success metric with its formula, unit, window and interval."""
+        return self.engine.metrics()
+
+    def metric(self, name: str, **asked: Any) -> MetricAnswer:
+        """One figure: placement, policy, from_, to, segment, currency, day. Raises NotFound, Invalid."""
+        wire = {"from" if word == "from_" else word: value for word, value in asked.items()}
+        try:
+            return self.engine.metric(name, msgspec.convert(wire, MetricQuestion))
+        except msgspec.ValidationError as error:
+            raise Invalid("request_invalid", str(error)) from error
 
     def verify(self) -> Verification:
         """Fold the log from zero and compare digests with the live state, view by view."""

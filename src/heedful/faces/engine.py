@@ -7,9 +7,11 @@ from typing import Protocol
 
 from heedful.records.keys import Keys
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
 from heedful.vocabulary.outcome import Done, EngineStatus
+from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 
 
@@ -26,6 +28,15 @@ class Engine(Protocol):
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer one question. Raises Invalid at once."""
+
+    def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
+        """Tell an answer again. NotFound comes through `done`."""
+
+    def metrics(self) -> list[MetricDefinition]:
+        """Every success metric."""
+
+    def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
+        """One figure. waits: how long the face's own requests took. Raises NotFound, Invalid."""
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Write items; durable and folded when `done` is called, with one fate per item, in order."""

@@ -20,6 +20,8 @@ _PLAIN = {
     "newest": Reason("new", "New here"),
 }
 
+_SENTENCES = dict(_ABOUT.values())
+
 _KEPT = 50_000
 """Sentences that are kept to be used again."""
 
@@ -42,6 +44,19 @@ class Reasons:
         if reason is None:
             reason = self._written[source, because] = self._write(self._families[source], because)
         return reason
+
+    def again(self, code: str, because: ItemId | None) -> Reason:
+        """The reason that a kept decision gave by its code, in today's words; without text if there are none."""
+        about = () if because is None else (because,)
+        if because is None:
+            plain = next((reason for reason in _PLAIN.values() if reason.code == code), None)
+            return plain or Reason(code, "")
+        sentence = _SENTENCES.get(code)
+        if sentence is None:
+            return Reason(code, "", about)
+        known = self._items.find(because)
+        item = None if known < 0 else self._catalogue.get(known)
+        return Reason(code, sentence.format(item.title if item and item.title else because), about)
 
     def _write(self, family: str, because: int) -> Reason:
         plain = _PLAIN.get(family)

@@ -17,15 +17,19 @@ from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
-from heedful.services.recommend import Recommend
+from heedful.services.measure import Measure
+from heedful.services.recall import Recall
+from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError
+from heedful.vocabulary.errors import HeedfulError, NotFound
 from heedful.vocabulary.event import Stored
-from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
 from heedful.vocabulary.outcome import Done, EngineStatus
+from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 from heedful.vocabulary.time import DAY, Clock, Instant
 
@@ -62,6 +66,8 @@ class Engine:
         collect: Collect,
         describe: Describe,
         recommend: Recommend,
+        recall: Recall,
+        measure: Measure,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
@@ -75,6 +81,8 @@ class Engine:
         self.collecting = collect
         self.describing = describe
         self.recommending = recommend
+        self.recalling = recall
+        self.measuring = measure
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -151,10 +159,39 @@ class Engine:
         code = self.fold.items.find(item)
         return None if code < 0 else self.fold.catalogue.get(code)
 
+    def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
+        """Tell an answer again. One given a moment ago may still be on its way into the log: it is waited for."""
+        recalled = self._recalled(decision)
+        if isinstance(recalled, NotFound) and not self._commits.idle:
+            if self.later is not None:
+                self.later(PATIENCE, lambda: done(self._recalled(decision)))
+                return
+            self._commits.flush(PATIENCE)
+            recalled = self._recalled(decision)
+        done(recalled)
+
+    def _recalled(self, decision: DecisionId) -> RecalledDecision | HeedfulError:
+        try:
+            found = self.recalling.recall(decision)
+        except HeedfulError as error:
+            return error
+        return found or NotFound(f"there is no decision {decision[:MAX_NAME]!r}")
+
+    def metrics(self) -> list[MetricDefinition]:
+        """Every success metric."""
+        return self.measuring.definitions()
+
+    def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
+        """One figure. Raises NotFound, Invalid."""
+        if self.later is None:
+            self._commits.flush(PATIENCE)  # answers given a moment ago are still on their way into the log
+        return self.measuring.measure(name, asked, waits)
+
     def status(self) -> EngineStatus:
         """Whether the engine can serve, and its counters."""
         stopped = self.stopped()
         fold = self.fold
+        held, named = fold.outcomes.held()
         return EngineStatus(
             ready=stopped is None,
             reason=stopped or "",
@@ -168,6 +205,8 @@ class Engine:
                 "fold_position": float(self.place()),
                 "subjects": float(len(fold.subjects)),
                 "items": float(len(fold.items)),
+                "decisions_held": float(held),
+                "decision_references_held": float(named),
             },
         )
 

@@ -6,7 +6,7 @@ import os
 from random import Random
 from typing import Any, NamedTuple
 
-import msgspec
+import numpy as np
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
@@ -15,12 +15,22 @@ from heedful.pipeline.conditions import compiled_condition, parse
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter, Holds
 from heedful.pipeline.pipeline import Pipeline, Slate
+from heedful.pipeline.policy import Greedy
 from heedful.pipeline.reasons import Reasons
 from heedful.pipeline.sources import SessionNeighbours
 from heedful.services.asking import Asking
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
+from heedful.vocabulary.decision import (
+    REASON_NUMBERS,
+    ROOM,
+    Decision,
+    Everything,
+    encode_decision,
+    encode_everything,
+    keeps_everything,
+)
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
@@ -35,6 +45,8 @@ MAX_NAME = 200
 _OF_THE_TRAIL = SessionNeighbours.name
 """The source that reads more of the trail than its newest item."""
 _UNSAID = Instant(0)
+_BYTES_AN_ITEM = 13
+"""What a candidate takes in a decision, roughly."""
 
 
 class Asker(NamedTuple):
@@ -45,24 +57,18 @@ class Asker(NamedTuple):
     anonymous: str
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What the log keeps of an answer: columns over the items shown, best first."""
-
-    placement: str
-    items: list[ItemId]
-    seed: int
-    scores: list[float]
-    propensities: list[float]
-    reasons: list[str]
-    position: str
-    personalized: bool
-
-
 class Recommend:
     """The service. One thread owns it, the fold and the pipeline."""
 
     def __init__(
-        self, *, fold: Fold, pipeline: Pipeline, commits: GroupCommit, pseudonyms: Pseudonyms, clock: Clock
+        self,
+        *,
+        fold: Fold,
+        pipeline: Pipeline,
+        commits: GroupCommit,
+        pseudonyms: Pseudonyms,
+        clock: Clock,
+        full_share: float = 0.01,
     ) -> None:
         self._fold = fold
         self._pipeline = pipeline
@@ -71,7 +77,7 @@ class Recommend:
         self._clock = clock
         self._asking = Asking(fold)
         self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
-        self._encoder = msgspec.json.Encoder()
+        self._full_share = full_share
         self._dice = Random(os.urandom(32))  # noqa: S311 - chance to be replayed, no secret
         self.decisions = 0
 
@@ -106,7 +112,7 @@ class Recommend:
             behind=behind,
             trace=self._trace(slate, context) if request.explain else None,
         )
-        self._write_down(answer, asker, request.placement, seed, now)
+        self._write_down(answer, slate, asker, request, seed, now)
         self.decisions += 1
         return answer
 
@@ -150,18 +156,37 @@ class Recommend:
         ]
 
     def _write_down(
-        self, answer: RecommendAnswer, asker: Asker, placement: str, seed: int, now: Instant
+        self,
+        answer: RecommendAnswer,
+        slate: Slate,
+        asker: Asker,
+        request: RecommendRequest,
+        seed: int,
+        now: Instant,
     ) -> None:
         shown = answer.items
+        placement = request.placement
+        full = self._everything(slate) if keeps_everything(seed, self._full_share) else b""
+        others, other_scores = self._runners_up(slate)
+        reasons = [item.reason for item in shown]
         kept = Decision(
-            placement,
-            [item.item_id for item in shown],
-            seed,
-            [item.score for item in shown],
-            [item.propensity for item in shown],
-            [item.reason.code for item in shown],
-            answer.position,
-            answer.personalized,
+            placement=placement,
+            items=[item.item_id for item in shown],
+            seed=seed,
+            scores=[item.score for item in shown],
+            propensities=[item.propensity for item in shown],
+            reasons=bytes([REASON_NUMBERS.get(reason.code, 0) for reason in reasons]),
+            because=[reason.because[0] if reason.because else "" for reason in reasons],
+            position=answer.position,
+            personalized=answer.personalized,
+            policy=_named(self._pipeline.policy),
+            model=_named(self._pipeline.ranker),
+            behind=answer.behind,
+            degraded=answer.degraded,
+            limit=request.limit,
+            others=others,
+            other_scores=other_scores,
+            full=full,
         )
         event = Event(
             kind=DECISION,
@@ -169,12 +194,46 @@ class Recommend:
             anonymous=asker.anonymous,
             name=placement,
             decision=answer.decision_id,
-            properties=self._encoder.encode(kept),
+            properties=encode_decision(kept),
         )
         record = Record(
             EventId(f"heedful:{answer.decision_id}"), asker.subject, now, _UNSAID, _UNSAID, now, encode(event)
         )
         self._commits.defer((record,), _unwatched)
+
+    def _runners_up(self, slate: Slate) -> tuple[list[ItemId], list[float]]:
+        """The best candidates that are not shown, about as many as a decision has room for."""
+        spare = ROOM // _BYTES_AN_ITEM - len(slate.items)
+        if spare <= 0:
+            return [], []
+        candidates = self._pipeline.candidates
+        size = len(slate.items) + spare
+        rows = Greedy().choose(candidates, self._fold.items.keys, size=size, seed=0).rows
+        shown = set(slate.items.tolist())
+        ids, items, totals = self._fold.items.ids, candidates.items[rows], candidates.totals[rows]
+        left = [
+            (ids[item], total)
+            for item, total in zip(items.tolist(), totals.tolist(), strict=True)
+            if item not in shown
+        ]
+        return [item for item, _ in left], [total for _, total in left]
+
+    def _everything(self, slate: Slate) -> bytes:
+        """All candidates with what each source said of them, and how likely each was to be shown at all."""
+        candidates = self._pipeline.candidates
+        kept = candidates.reasons == KEPT
+        items = candidates.items[kept]
+        propensities = np.zeros(len(items), dtype="<f4")
+        places = {item: place for place, item in enumerate(items.tolist())}
+        propensities[[places[item] for item in slate.items.tolist()]] = slate.propensities
+        ids = self._fold.items.ids
+        everything = Everything(
+            [ids[item] for item in items.tolist()],
+            list(self._pipeline.names),
+            candidates.scores[kept].astype("<f4").tobytes(),
+            propensities.tobytes(),
+        )
+        return encode_everything(everything)
 
     def _trace(self, slate: Slate, context: Context) -> dict[str, Any]:
         """Everything that happened on the way, in external ids, for people who may see it."""
@@ -229,6 +288,11 @@ def _check(request: RecommendRequest) -> None:
     for path, name in names:
         if name is not None and len(name) > MAX_NAME:
             raise Invalid("id_too_long", f"{path} has at most {MAX_NAME} characters", path=f"$.{path}")
+
+
+def _named(part: object) -> str:
+    """What a decision calls a ranker or a policy."""
+    return getattr(part, "name", type(part).__name__.lower())
 
 
 def _unwatched(outcome: object) -> None:

@@ -15,6 +15,7 @@ from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricQuestion
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest, Situation
 from heedful.vocabulary.time import DAY, Instant
 
@@ -35,6 +36,7 @@ def rehearse(engine: Engine, told: Told | None = None) -> None:
         lambda: _send(engine, _late()),
         lambda: _send(engine, _orders()),
         lambda: _ask(engine),
+        lambda: _react(engine),
         engine.verify,
         lambda: _take_back(engine),
         lambda: engine.fold.advance(Instant(2 * DAY)),
@@ -106,6 +108,16 @@ def _ask(engine: Engine) -> None:
         RecommendRequest(filter={"field": "category", "op": "eq", "value": "camping"}),
     ):
         engine.recommend(request, answers.append)
+
+
+def _react(engine: Engine) -> None:
+    """Reactions to an answer, with and without its id, and what they come to."""
+    answers: list[RecommendAnswer | HeedfulError] = []
+    engine.recommend(RecommendRequest(anonymous_id="guest-1"), answers.append)
+    for answer in answers:
+        if isinstance(answer, RecommendAnswer):
+            _send(engine, [_event("guest-1", "Product Clicked", "tent", 20, decision_id=answer.decision_id)])
+    engine.metric("ctr", MetricQuestion())
 
 
 def _take_back(engine: Engine) -> None:

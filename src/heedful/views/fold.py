@@ -26,12 +26,14 @@ from heedful.views.history import History
 from heedful.views.interpret import Interpreter, Share
 from heedful.views.meanings import Meanings
 from heedful.views.orders import OrderRow, Orders, columns
+from heedful.views.outcomes import Outcomes
 from heedful.views.rows import Rows
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record, Stored, offset_of, partition_of, position
+from heedful.vocabulary.ids import EventId
 from heedful.vocabulary.kinds import Meaning
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 
@@ -67,6 +69,7 @@ class Fold:
             self.history, self.items, self.subjects, self.kinds, self.meanings.joins, idle=idle
         )
         self.trends = Trends(self.items, self.meanings.weights)
+        self.outcomes = Outcomes(self.history, self.items, self.subjects)
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
         self.cursor = Cursor()
@@ -81,8 +84,8 @@ class Fold:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that count rows, in the order in which they must be told: sessions read the history."""
-        return self.history, self.sessions, self.trends
+        """The views that count rows, in the order in which they must be told: two of them read the history."""
+        return self.history, self.sessions, self.trends, self.outcomes
 
     def apply(self, batch: Sequence[Stored]) -> None:
         """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.
@@ -130,6 +133,10 @@ class Fold:
             if now is not None:
                 gained.append((now.record, fingerprint))
         self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
+
+    def find(self, event: EventId) -> Stored | None:
+        """The record that counts under an event's id, or None: never folded, or its body is gone."""
+        return self._winner(self._fingerprint(event), event)
 
     def advance(self, floor: Instant) -> None:
         """Drop everything before the day (UTC) of `floor` and ignore such events from now on. Never backwards.
@@ -262,6 +269,10 @@ class Fold:
         given, taken = self._resolve_orders(added, removed)
         for rows in (self._interpreter.rows(removed), columns(taken)):
             self._tell("retract", rows)
+        if (taken_facts := self._interpreter.facts(removed, self.outcomes)) is not None:
+            self.outcomes.retract_facts(taken_facts)
+        if (facts := self._interpreter.facts(added, self.outcomes)) is not None:
+            self.outcomes.apply_facts(facts)
         for rows in (self._interpreter.rows(added), columns(given)):
             self._tell("apply", rows)
         self.catalogue.ensure(len(self.items))

@@ -113,6 +113,14 @@ class History:
         rows = self.arrays
         return rows.item[newest][::-1].copy(), rows.kind[newest][::-1].copy(), rows.at[newest][::-1].copy()
 
+    def quantity_at(self, place: int) -> int:
+        """The quantity of the row at `place` of the columns, also one that stands aside."""
+        quantity = int(self.arrays.quantity[place])
+        if quantity != _ASIDE:
+            return quantity
+        event, line, at = (int(c[place]) for c in (self.arrays.fingerprint, self.arrays.line, self.arrays.at))
+        return next(q for (_, e, n), (t, q) in self._large.items() if (e, n, t) == (event, line, at))
+
     def rows(self, subject: int) -> Past:
         """Every row of `subject`; of none if it is unknown."""
         n = self.count(subject)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,18 +16,50 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import ItemChange
 from heedful.views.dictionary import Items, Kinds, Subjects
 from heedful.views.orders import OrderEvent, OrderLine
+from heedful.views.outcome_facts import Facts
+from heedful.views.outcomes import Group, Outcomes
 from heedful.views.rows import NO_ITEM, Rows
+from heedful.vocabulary.decision import Outline, outline_of
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
-from heedful.vocabulary.ids import NOBODY, ItemId, SubjectId
+from heedful.vocabulary.ids import NOBODY, EventId, ItemId, SubjectId
 from heedful.vocabulary.item import Item
-from heedful.vocabulary.kinds import CANCEL, ITEM, ITEM_DELETED, PURCHASE, REFUND
+from heedful.vocabulary.kinds import CANCEL, DECISION, ITEM, ITEM_DELETED, PURCHASE, REFUND
+from heedful.vocabulary.time import MINUTE
 
 RECORD_LINE = 0xFFFF
 """The line number of the row that says only that a record exists: item-less events, and order events, whose
 items come and go with their order."""
 
 _OF_AN_ORDER = frozenset({PURCHASE, REFUND, CANCEL})
+
+
+class Answer(NamedTuple):
+    """A decision: its fingerprint, its time, whom it was for, and what joining outcomes needs of it."""
+
+    fingerprint: int
+    at: int
+    subject: SubjectId
+    outline: Outline
+
+
+class Reference(NamedTuple):
+    """An event that names a decision, both by fingerprint."""
+
+    event: int
+    at: int
+    decision: int
+    subject: SubjectId
+
+
+class Paid(NamedTuple):
+    """What a line of a purchase cost, in minor units of a currency."""
+
+    event: int
+    line: int
+    at: int
+    amount: int
+    currency: str
 
 
 @dataclass(slots=True)
@@ -42,6 +75,9 @@ class Share:
     quantities: list[int] = field(default_factory=list)
     changes: list[ItemChange] = field(default_factory=list)
     orders: list[OrderEvent] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+    paid: list[Paid] = field(default_factory=list)
 
 
 class Interpreter:
@@ -74,6 +110,8 @@ class Interpreter:
             if record.subject == NOBODY:
                 self._catalogue(record, event, fingerprint, share)
                 continue
+            if event.decision:
+                self._decision(record, event, fingerprint, share)
             if event.order and kind in _OF_AN_ORDER:
                 self._order(record, event, fingerprint, share)
                 lines = ()
@@ -112,6 +150,42 @@ class Interpreter:
             quantity=np.array(share.quantities, dtype=np.int32),
         )
 
+    def facts(self, share: Share, outcomes: Outcomes) -> Facts | None:
+        """The columns of what `share` says of decisions and outcomes, None if it says nothing."""
+        answers, references, paid = share.answers, share.references, share.paid
+        if not (answers or references or paid):
+            return None
+        code = self._items.code
+        outlines = [answer.outline for answer in answers]
+        groups = [outcomes.group(Group(o.placement, o.policy, o.model, o.holdout)) for o in outlines]
+        return Facts(
+            prints=np.array([answer.fingerprint for answer in answers], dtype=np.uint64),
+            ats=np.array([answer.at for answer in answers], dtype=np.int64),
+            windows=np.array([o.window * MINUTE for o in outlines], dtype=np.int64),
+            buying=np.array([o.purchase_window * MINUTE for o in outlines], dtype=np.int64),
+            subjects=self._subjects.codes([answer.subject for answer in answers]),
+            groups=np.array(groups, dtype=np.int32),
+            shown=np.array([o.counts_as_shown for o in outlines], dtype=np.uint8),
+            ends=np.cumsum([len(o.items) for o in outlines], dtype=np.int64),
+            items=np.array([code(item) for o in outlines for item in o.items], dtype=np.int32),
+            ref_events=np.array([one.event for one in references], dtype=np.uint64),
+            ref_ats=np.array([one.at for one in references], dtype=np.int64),
+            ref_decisions=np.array([one.decision for one in references], dtype=np.uint64),
+            ref_subjects=self._subjects.codes([one.subject for one in references]),
+            paid_events=np.array([one.event for one in paid], dtype=np.uint64),
+            paid_lines=np.array([one.line for one in paid], dtype=np.uint16),
+            paid_ats=np.array([one.at for one in paid], dtype=np.int64),
+            paid=np.array([one.amount for one in paid], dtype=np.int64),
+            currencies=np.array([outcomes.currency(one.currency) for one in paid], dtype=np.int16),
+        )
+
+    def _decision(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        if event.kind == DECISION:
+            share.answers.append(Answer(fingerprint, record.at, record.subject, outline_of(event.properties)))
+        else:
+            named = self._pseudonyms.fingerprint(EventId(f"heedful:{event.decision}"))
+            share.references.append(Reference(fingerprint, record.at, named, record.subject))
+
     def _catalogue(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
         if event.kind == ITEM:
             try:
@@ -137,3 +211,23 @@ class Interpreter:
             lines=lines,
         )
         share.orders.append(order)
+        if event.kind == PURCHASE:
+            for number, amount in enumerate(_amounts(event)):
+                if amount:
+                    share.paid.append(Paid(fingerprint, number, record.at, amount, event.currency))
+
+
+def _amounts(event: Event) -> list[int]:
+    """What each line of a purchase cost. Where no line says it, the order's value by quantity, the remainder of
+    whole units on the first lines."""
+    amounts = [line.amount for line in event.lines]
+    total = event.value or 0
+    units = sum(line.quantity for line in event.lines)
+    if any(amounts) or total <= 0 or not units:
+        return amounts
+    before = 0
+    for number, line in enumerate(event.lines):
+        after = before + line.quantity
+        amounts[number] = -(-total * after // units) - -(-total * before // units)
+        before = after
+    return amounts

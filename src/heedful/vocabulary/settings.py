@@ -13,6 +13,26 @@ class CatalogueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     required: bool = False
 
 
+class DecisionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """full_share: the share of decisions, 0 to 1, that keep all candidates with their features."""
+
+    full_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.full_share <= 1:
+            raise ValueError("full_share must be 0 to 1")
+
+
+class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """smallest_group: a metric over fewer people than this is not shown, at least 1."""
+
+    smallest_group: int = 20
+
+    def __post_init__(self) -> None:
+        if self.smallest_group < 1:
+            raise ValueError("smallest_group must be at least 1")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from `settings.toml` in the data folder.
 
@@ -27,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention_days: int = 0
     snapshot_every: int = 1_000_000
     catalogue: CatalogueSettings = CatalogueSettings()
+    decisions: DecisionSettings = DecisionSettings()
+    metrics: MetricsSettings = MetricsSettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 

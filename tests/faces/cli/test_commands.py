@@ -309,3 +309,21 @@ def test_the_data_folder_is_for_its_owner_only(history: Path, tmp_path: Path) ->
     heedful("import", history, "--data", data)
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert stat.S_IMODE((data / "pseudonym.key").stat().st_mode) == 0o600
+
+
+def test_an_answer_is_told_again_by_its_id(history: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    heedful("import", history, "--data", data)
+    asked = heedful("recommend", "--data", data, "--user", "ada", "--json").json
+    told = heedful("decision", asked["decisionId"], "--data", data, "--json")
+    assert told.code == 0
+    assert [item["itemId"] for item in told.json["items"]] == [item["itemId"] for item in asked["items"]]
+    said = heedful("decision", asked["decisionId"], "--data", data)
+    assert (said.code, "For ada" in said.out, "policy greedy" in said.out.replace("\n", " ")) == (
+        0,
+        True,
+        True,
+    )
+    missing = heedful("decision", "nothing", "--data", data)
+    assert missing.code == 1
+    assert "there is no decision" in missing.err

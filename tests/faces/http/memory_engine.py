@@ -14,6 +14,8 @@ from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, TooLarge
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
+from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
+from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
 
@@ -72,6 +74,16 @@ class MemoryEngine:
         ]
         answer = RecommendAnswer(DecisionId("d-1"), slate, False, self._position(), False)
         self._finish(done, answer)
+
+    def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
+        self._stumble()
+        self._finish(done, NotFound("There is no such decision."))
+
+    def metrics(self) -> list[MetricDefinition]:
+        return []
+
+    def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
+        raise NotFound("There is no such metric.")
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         self._stumble()

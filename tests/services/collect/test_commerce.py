@@ -226,8 +226,8 @@ def test_a_page_is_about_its_own_item_or_none() -> None:
         "page", {"messageId": "1", "userId": "u", "name": "Home", "properties": {"products": [{"sku": "a"}]}}
     )
     door.send("screen", {"messageId": "2", "userId": "u", "name": "Item", "properties": {"product_id": "a"}})
-    assert (door.event("1").kind, door.event("1").lines) == (kinds.PAGE, ())
-    assert (door.event("2").kind, door.event("2").lines) == (kinds.SCREEN, (Line("a"),))
+    assert (Door().track("1").kind, Door().track("1").lines) == (kinds.PAGE, ())
+    assert (Door().track("2").kind, Door().track("2").lines) == (kinds.SCREEN, (Line("a"),))
 
 
 @pytest.mark.parametrize(
@@ -325,3 +325,12 @@ def test_a_number_is_the_same_id_however_it_is_written(number: int) -> None:
 
 def test_words_are_cut_at_64_characters_without_a_loose_end() -> None:
     assert word("a" * 63 + " b") == "a" * 63
+
+
+def test_a_recommendation_viewed_says_which_items_of_which_answer_were_seen() -> None:
+    products = [{"product_id": "p-1", "position": 1}, {"id": "p-2"}]
+    event = Door().track("Recommendation Viewed", {"decision_id": "d-7", "products": products})
+    assert (event.kind, event.decision) == (kinds.IMPRESSION, "d-7")
+    assert [line.item for line in event.lines] == ["p-1", "p-2"]
+    bare = Door().track("Recommendation Viewed", {"decision_id": "d-7"})
+    assert (bare.kind, bare.decision, bare.lines) == (kinds.IMPRESSION, "d-7", ())

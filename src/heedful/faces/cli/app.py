@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from heedful.faces.cli import ask, bring_in, check, demo, keys, models, replay, serve
+from heedful.faces.cli import ask, bring_in, check, demo, keys, models, replay, serve, tell
 from heedful.faces.cli.console import say_error
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.logs import configure
@@ -38,6 +38,7 @@ def build(opener: Opener) -> typer.Typer:
     bring_in.add_to(app)
     ask.add_to(app)
     replay.add_to(app)
+    tell.add_to(app)
     check.add_to(app)
     app.add_typer(keys.app, name="keys")
     app.add_typer(models.app, name="models")

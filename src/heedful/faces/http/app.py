@@ -13,15 +13,19 @@ from starlette.routing import Match
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
+from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.exchange import Disconnected, Reply
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
+from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.operations import Live, Operations, Ready
 from heedful.faces.http.problem import Problem
 from heedful.faces.http.recommending import Recommending
 from heedful.vocabulary.errors import HeedfulError
+from heedful.vocabulary.metric import MetricAnswer, MetricList
+from heedful.vocabulary.recall import RecalledDecision
 
 
 def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False) -> Dispatcher:
@@ -43,7 +47,12 @@ def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False)
             document.append(described(framework))
         return document[0]
 
-    for route in (*Items(engine, gate, meters).routes(), *Operations(engine, meters, whole).routes()):
+    for route in (
+        *Items(engine, gate, meters).routes(),
+        *Decisions(engine).routes(),
+        *Measuring(engine, meters).routes(),
+        *Operations(engine, meters, whole).routes(),
+    ):
         framework.add_api_route(
             route.path,
             route.endpoint,
@@ -86,7 +95,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
         routes=framework.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    return openapi.merged(own, (Live, Ready))
+    return openapi.merged(own, (Live, Ready, RecalledDecision, MetricList, MetricAnswer))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from heedful.models.metrics.definitions import DEFINITIONS
 from heedful.models.metrics.protocol import Repeats
 from heedful.models.metrics.ranking import Ranking
 
-PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/figures.md").read_text(encoding="utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:
