@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter
+from heedful.pipeline.placing import PLAIN, Plan
 from heedful.pipeline.policy import Policy
 from heedful.pipeline.ranker import Ranker
 from heedful.pipeline.sources import Source
@@ -82,11 +83,12 @@ class Pipeline:
         """The columns of `candidates`: sources, then fallback."""
         return tuple(source.name for source in (*self.sources, *self.fallback))
 
-    def run(self, context: Context, *, seed: int, more: Sequence[Filter] = ()) -> Slate:
-        """Answer one question. `more` are the request's own filters, applied after ours."""
+    def run(self, context: Context, *, seed: int, more: Sequence[Filter] = (), plan: Plan = PLAIN) -> Slate:
+        """Answer one question. `plan` is the placement's; `more` are the request's own filters, applied last."""
         stages: list[Stage] = []
+        more = (*plan.filters, *more)
         filters = (*self.filters, *more) if more else self.filters
-        width = max(self.width, 2 * context.limit)
+        width = max(self.width, plan.width, 2 * context.limit)
         self.candidates.clear()
         for column, source in enumerate(self.sources):
             self._ask(source, column, context, width, stages)
@@ -96,7 +98,7 @@ class Pipeline:
                 break
             self._ask(source, column, context, WIDE if more else 3 * width, stages)
             kept = self._filter(context, filters, stages)
-        return self._choose(context, seed, kept, stages)
+        return self._choose(context, plan, seed, kept, stages)
 
     def _ask(self, source: Source, column: int, context: Context, limit: int, stages: list[Stage]) -> None:
         began = perf_counter_ns()
@@ -116,11 +118,13 @@ class Pipeline:
         candidates.kept = considered
         return considered
 
-    def _choose(self, context: Context, seed: int, kept: int, stages: list[Stage]) -> Slate:
+    def _choose(self, context: Context, plan: Plan, seed: int, kept: int, stages: list[Stage]) -> Slate:
         began = perf_counter_ns()
         candidates = self.candidates
         self.ranker.score(candidates)
-        rows, propensities = self.policy.choose(candidates, self.items.keys, size=context.limit, seed=seed)
+        plan.boost(context, candidates)
+        choice = self.policy.choose(candidates, self.items.keys, size=context.limit, seed=seed)
+        rows, propensities = plan.place(candidates, choice, context.limit, self.names)
         columns = candidates.columns
         carrier = columns.carrier[rows]
         return Slate(

@@ -16,6 +16,7 @@ _ABOUT = {
 _PLAIN = {
     "trending": Reason("popular", "Popular right now"),
     "newest": Reason("new", "New here"),
+    "pins": Reason("picked", "Hand-picked"),
 }
 
 _KEPT = 50_000

@@ -17,6 +17,7 @@ from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
+from heedful.services.placements import Placements, Preview
 from heedful.services.recommend import Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
@@ -62,6 +63,7 @@ class Engine:
         collect: Collect,
         describe: Describe,
         recommend: Recommend,
+        placements: Placements,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
@@ -75,6 +77,7 @@ class Engine:
         self.collecting = collect
         self.describing = describe
         self.recommending = recommend
+        self.placements = placements
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -137,6 +140,10 @@ class Engine:
             return
         self._waiting.append(waiting)
         self.later(PATIENCE, lambda: self._answer(waiting, behind=True))
+
+    def preview(self, request: RecommendRequest, draft: object) -> Preview:
+        """What a draft of a placement (plain JSON values) would answer. Raises Invalid. Writes nothing."""
+        return self.recommending.preview(request, self.placements.checked(request.placement, draft))
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
@@ -204,6 +211,7 @@ class Engine:
         if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
             self.snapshot()
         self._log.close()
+        self.placements.close()
 
     def _answer(self, waiting: Waiting, *, behind: bool) -> None:
         if waiting.answered:

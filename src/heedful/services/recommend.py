@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -16,16 +17,22 @@ from heedful.pipeline.conditions import compiled_condition, parse
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter, Holds
 from heedful.pipeline.pipeline import Pipeline, Slate
+from heedful.pipeline.placing import Spot
 from heedful.pipeline.reasons import Reasons
 from heedful.pipeline.sources import SessionNeighbours
+from heedful.pipeline.surroundings import Surroundings
+from heedful.services.holdout import Holdout
+from heedful.services.placements import Placements, Preview
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
 from heedful.views.person import STRANGER, Person
+from heedful.views.shown import Shown
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, DecisionId, EventId, ItemId, SubjectId
 from heedful.vocabulary.kinds import DECISION
+from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, RecommendRequest
 from heedful.vocabulary.time import Clock, Instant, instant
 
@@ -38,6 +45,19 @@ _OF_THE_TRAIL = SessionNeighbours.name
 """The source that reads more of the trail than its newest item."""
 _NONE = np.empty(0, dtype=np.int32)
 _UNSAID = Instant(0)
+_PREVIEWED = DecisionId("preview")
+
+PipelineFactory: TypeAlias = Callable[[Placement], Pipeline]
+"""The pipeline for a placement; the same one for placements that ask for the same sources."""
+
+
+class Course(NamedTuple):
+    """A way to an answer. degraded: whether it stands in for one that cannot be read."""
+
+    spot: Spot
+    pipeline: Pipeline
+    reasons: Reasons
+    degraded: bool = False
 
 
 class Asker(NamedTuple):
@@ -49,7 +69,10 @@ class Asker(NamedTuple):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What the log keeps of an answer: columns over the items shown, best first."""
+    """What the log keeps of an answer: columns over the items shown, best first.
+
+    version: of the placement, 0 for what is built in. holdout: whether the person was held out.
+    """
 
     placement: str
     items: list[ItemId]
@@ -59,21 +82,40 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     reasons: list[str]
     position: str
     personalized: bool
+    version: int = 0
+    holdout: bool = False
 
 
 class Recommend:
-    """The service. One thread owns it, the fold and the pipeline."""
+    """The service. One thread owns it, the fold and the pipelines."""
 
     def __init__(
-        self, *, fold: Fold, pipeline: Pipeline, commits: GroupCommit, pseudonyms: Pseudonyms, clock: Clock
+        self,
+        *,
+        fold: Fold,
+        pipelines: PipelineFactory,
+        popular: Pipeline,
+        placements: Placements,
+        holdout: Holdout,
+        commits: GroupCommit,
+        pseudonyms: Pseudonyms,
+        clock: Clock,
     ) -> None:
+        """pipelines: for everybody else; popular: for who is held out."""
         self._fold = fold
-        self._pipeline = pipeline
+        self._pipelines = pipelines
+        self._popular = popular
+        self._popular_reasons = Reasons(popular.names, fold.catalogue, fold.items)
+        self._placements = placements
+        self._holdout = holdout
         self._commits = commits
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._person = Person(fold.history, fold.meanings)
-        self._reasons = Reasons(pipeline.names, fold.catalogue, fold.items)
+        self._shown = Shown(fold.history)
+        self._courses: dict[str, Course] = {}
+        self._built_in = self._ready(Placement(name="default"), 0)
+        self._stand_in = self._built_in._replace(degraded=True)
         self._encoder = msgspec.json.Encoder()
         self._dice = Random(os.urandom(32))  # noqa: S311 - chance to be replayed, no secret
         self.decisions = 0
@@ -87,23 +129,89 @@ class Recommend:
         _check(request)
         now = self._clock.now()
         asker = self._asker(request)
-        context = self._context(request, asker.subject, now)
-        more = self._own_filters(request)
+        course = self._course(request.placement)
         seed = self._dice.getrandbits(64)
-        slate = self._pipeline.run(context, seed=seed, more=more)
+        held = self._holdout.holds(asker.subject, course.spot.placement.holdout)
         decision = DecisionId(f"{now:x}{seed:016x}")
-        answer = RecommendAnswer(
-            decision_id=decision,
-            items=self._items(slate),
-            personalized=self._personalized(slate, context),
-            position=self._fold.cursor.encode(),
-            degraded=False,
-            behind=behind,
-            trace=self._trace(slate, context) if request.explain else None,
-        )
-        self._write_down(answer, asker, request.placement, seed, now)
+        answer = self._answer(request, asker, course, decision, seed, now, held=held, behind=behind)
+        self._write_down(answer, asker, request.placement, course.spot.version, seed, now, held=held)
         self.decisions += 1
         return answer
+
+    def preview(self, request: RecommendRequest, draft: Placement) -> Preview:
+        """What `draft` would answer, with the trace, beside what is in force. Nothing is written; nobody is held
+        out, and both answers draw from the same seed.
+
+        Raises Invalid when a field is out of range, or the draft is not for items.
+        """
+        request = msgspec.structs.replace(request, explain=True)
+        _check(request)
+        now, seed, asker = self._clock.now(), self._dice.getrandbits(64), self._asker(request)
+        courses = self._ready(_of_items(draft), 0), self._course(request.placement)
+        drafted, in_force = (
+            self._answer(request, asker, course, _PREVIEWED, seed, now, held=False) for course in courses
+        )
+        return Preview(drafted, in_force, courses[1].spot.version)
+
+    def _answer(
+        self,
+        request: RecommendRequest,
+        asker: Asker,
+        course: Course,
+        decision: DecisionId,
+        seed: int,
+        now: Instant,
+        *,
+        held: bool,
+        behind: bool = False,
+    ) -> RecommendAnswer:
+        context = self._context(request, asker.subject, now)
+        plan = course.spot.plan(self._around(request, context))
+        if plan.pins:
+            context = context._replace(pins=np.array([pin.item for pin in plan.pins], dtype=np.int32))
+        if held:
+            plan = plan._replace(calibration=0.0, slots=0)
+            course = course._replace(pipeline=self._popular, reasons=self._popular_reasons)
+        pipeline = course.pipeline
+        slate = pipeline.run(context, seed=seed, more=self._own_filters(request), plan=plan)
+        return RecommendAnswer(
+            decision_id=decision,
+            items=self._items(slate, course.reasons),
+            personalized=_personalized(pipeline, slate, context),
+            position=self._fold.cursor.encode(),
+            degraded=course.degraded,
+            behind=behind,
+            trace=self._trace(pipeline, slate, context, course.spot, held=held) if request.explain else None,
+        )
+
+    def _course(self, placement: str) -> Course:
+        """How `placement` is answered. Raises Invalid if it is not one of items."""
+        standing = self._placements.standing(placement)
+        if standing is None:
+            return self._built_in
+        if standing.placement is None:
+            return self._stand_in
+        course = self._courses.get(placement)
+        if course is None or course.spot.version != standing.version:
+            course = self._ready(_of_items(standing.placement), standing.version)
+            self._courses[placement] = course
+        return course
+
+    def _ready(self, placement: Placement, version: int) -> Course:
+        catalogue, items = self._fold.catalogue, self._fold.items
+        spot = Spot(placement, version, catalogue=catalogue, items=items, shown=self._shown)
+        pipeline = self._pipelines(placement)
+        return Course(spot, pipeline, Reasons(pipeline.names, catalogue, items))
+
+    def _around(self, request: RecommendRequest, context: Context) -> Surroundings:
+        return Surroundings(
+            placement=request.placement,
+            now=context.moment,
+            page=request.context.item_id or "",
+            item=self._fold.catalogue.get(context.page),
+            known=context.subject != MISSING,
+            said=request.context.properties,
+        )
 
     def _asker(self, request: RecommendRequest) -> Asker:
         user, anonymous = request.user_id or "", request.anonymous_id or ""
@@ -136,26 +244,14 @@ class Recommend:
             page=page,
         )
 
-    def _personalized(self, slate: Slate, context: Context) -> bool:
-        """Whether anything the person did went into the score of an item that is shown."""
-        if not context.personal:
-            return False
-        mine = context.trail[len(context.trail) - context.personal :].tolist()
-        if not set(mine).isdisjoint(slate.because.tolist()):
-            return True
-        # The item on the page may speak loudest for each and still not have spoken alone.
-        candidates = self._pipeline.candidates
-        rows = candidates.columns.row[slate.items]
-        return bool((candidates.scores[rows, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
-
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:
             return ()
         condition = compiled_condition(parse(request.filter))
         return (Holds(condition, self._fold.catalogue, self._fold.items),)
 
-    def _items(self, slate: Slate) -> list[RecommendedItem]:
-        ids, reason = self._fold.items.ids, self._reasons.reason
+    def _items(self, slate: Slate, reasons: Reasons) -> list[RecommendedItem]:
+        ids, reason = self._fold.items.ids, reasons.reason
         return [
             RecommendedItem(ids[item], score, reason(source, because), propensity)
             for item, score, source, because, propensity in zip(
@@ -169,7 +265,15 @@ class Recommend:
         ]
 
     def _write_down(
-        self, answer: RecommendAnswer, asker: Asker, placement: str, seed: int, now: Instant
+        self,
+        answer: RecommendAnswer,
+        asker: Asker,
+        placement: str,
+        version: int,
+        seed: int,
+        now: Instant,
+        *,
+        held: bool,
     ) -> None:
         shown = answer.items
         kept = Decision(
@@ -181,6 +285,8 @@ class Recommend:
             [item.reason.code for item in shown],
             answer.position,
             answer.personalized,
+            version,
+            held,
         )
         event = Event(
             kind=DECISION,
@@ -195,13 +301,17 @@ class Recommend:
         )
         self._commits.defer((record,), _unwatched)
 
-    def _trace(self, slate: Slate, context: Context) -> dict[str, Any]:
+    def _trace(
+        self, pipeline: Pipeline, slate: Slate, context: Context, spot: Spot, *, held: bool
+    ) -> dict[str, Any]:
         """Everything that happened on the way, in external ids, for people who may see it."""
-        ids, candidates, names = self._fold.items.ids, self._pipeline.candidates, self._pipeline.names
+        ids, candidates, names = self._fold.items.ids, pipeline.candidates, pipeline.names
         items, reasons = candidates.items, candidates.reasons
         kept = reasons == KEPT
         return {
             "subjectKnown": context.subject != MISSING,
+            "placementVersion": spot.version,
+            "holdout": held,
             "trail": [ids[item] for item in context.trail.tolist()],
             "stages": [
                 {
@@ -233,6 +343,29 @@ class Recommend:
                 )
             ],
         }
+
+
+def _personalized(pipeline: Pipeline, slate: Slate, context: Context) -> bool:
+    """Whether anything the person did went into the score of an item that is shown."""
+    if not context.personal:
+        return False
+    mine = context.trail[len(context.trail) - context.personal :].tolist()
+    if not set(mine).isdisjoint(slate.because.tolist()):
+        return True
+    if _OF_THE_TRAIL not in pipeline.names:
+        return False
+    # The item on the page may speak loudest for each and still not have spoken alone.
+    candidates = pipeline.candidates
+    rows = candidates.columns.row[slate.items]
+    return bool((candidates.scores[rows, pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
+
+
+def _of_items(placement: Placement) -> Placement:
+    if placement.kind != "items":
+        raise Invalid(
+            "placement_kind", f"{placement.name!r} shows variants; ask /v1/decide for it", path="placement"
+        )
+    return placement
 
 
 def _check(request: RecommendRequest) -> None:
