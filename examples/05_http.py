@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -44,6 +45,7 @@ def talk(address: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "settings.toml").write_text("holdout = 0.0\n")  # one visitor must not be the held-out one
         command = [sys.executable, "-m", "heedful", "serve", "--data", folder, "--port", "0"]
         keys = {"HEEDFUL_WRITE_KEY": WRITE, "HEEDFUL_SECRET_KEY": SECRET}
         with subprocess.Popen(

@@ -75,6 +75,9 @@ WEIGHTS = {
 }
 """What each source's normalised score is worth until a fitted ranker is in force."""
 
+MOST_PIPELINES = 32
+"""Choices of sources whose pipelines are kept; drafts bring ever new ones."""
+
 POPULAR = ("trending_1d", "trending_7d")
 """The sources for people who are held out: nothing that goes by a person or a page."""
 
@@ -222,6 +225,8 @@ def pipelines_of(fold: Fold) -> PipelineFactory:
         weights = WEIGHTS if placement.sources is None else placement.sources
         key = tuple(sorted(weights.items()))
         if key not in made:
+            if len(made) == MOST_PIPELINES:
+                made.pop(next(iter(made)))
             made[key] = pipeline_of(fold, weights)
         return made[key]
 

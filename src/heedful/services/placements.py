@@ -100,7 +100,7 @@ class Placements:
         return _version(self._current(name))
 
     def versions(self, name: str, *, before: int | None = None) -> PlacementVersions:
-        """The newest 100 versions below `before`, newest first, deletions too. Raises NotFound if there are none."""
+        """The newest 100 versions below `before`, newest first, deletions too. Raises NotFound if none was."""
         found = self._records.versions(KIND, name, before=before)
         if not found and before is None:
             raise _missing(name)

@@ -19,8 +19,10 @@ from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.operations import Live, Operations, Ready
+from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
 from heedful.faces.http.recommending import Recommending
+from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.vocabulary.errors import HeedfulError
 
 
@@ -43,7 +45,11 @@ def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False)
             document.append(described(framework))
         return document[0]
 
-    for route in (*Items(engine, gate, meters).routes(), *Operations(engine, meters, whole).routes()):
+    for route in (
+        *Items(engine, gate, meters).routes(),
+        *Placements(engine, gate).routes(),
+        *Operations(engine, meters, whole).routes(),
+    ):
         framework.add_api_route(
             route.path,
             route.endpoint,
@@ -86,7 +92,9 @@ def described(framework: FastAPI) -> dict[str, Any]:
         routes=framework.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    return openapi.merged(own, (Live, Ready))
+    return openapi.merged(
+        own, (Live, Ready, Rollback, PreviewCall, PlacementList, PlacementVersions, Preview)
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:
