@@ -133,7 +133,11 @@ def test_a_placement_reads_back_as_it_was_written() -> None:
         "halfLifeDays": None, "variants": [{"id": "a", "payload": {"text": "Hi"}}, {"id": "b"}],
     })  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(hero), type=Placement) == hero
-    assert (hero.minimum_propensity, hero.half_life_days, hero.variants[0].payload) == (0.1, None, {"text": "Hi"})
+    assert (hero.minimum_propensity, hero.half_life_days, hero.variants[0].payload) == (
+        0.1,
+        None,
+        {"text": "Hi"},
+    )
     plain = placement_of("home", {})
     assert plain == Placement(name="home")
     assert (plain.attribution.hours, plain.attribution.purchase_hours) == (24, 168)
@@ -264,7 +268,9 @@ def test_include_and_exclude_go_by_the_item_as_it_is_now() -> None:
     shop = a_shop()
     assert shown(shop, rule("include", where=COOK)) == ["stove", "mug"]
     assert shown(shop, rule("exclude", where=COOK)) == ["tent", "lamp"]
-    assert shown(shop, rule("include", where=COOK), rule("exclude", where=where("price", "lt", 600))) == ["stove"]
+    assert shown(shop, rule("include", where=COOK), rule("exclude", where=where("price", "lt", 600))) == [
+        "stove"
+    ]
     shop.put_item("lamp", categories=["cook"])
     assert shop.ids(placement="home") == ["stove", "lamp"]
     shop.put_item("stove", categories=["sleep"])
@@ -283,13 +289,13 @@ def test_removed_items_are_in_the_trace_under_the_rules_name() -> None:
 
 def test_a_boost_multiplies_the_score_of_what_it_names() -> None:
     shop = a_shop()
-    before = {item.item_id: item.score for item in shop.recommend().items}
-    assert shown(shop, rule("boost", where=where("id", "eq", "mug"), factor=10)) [0] == "mug"
-    after = {item.item_id: item.score for item in shop.recommend(placement="home").items}
+    before = {str(item.item_id): item.score for item in shop.recommend().items}
+    assert shown(shop, rule("boost", where=where("id", "eq", "mug"), factor=10))[0] == "mug"
+    after = {str(item.item_id): item.score for item in shop.recommend(placement="home").items}
     assert after == pytest.approx({**before, "mug": 10 * before["mug"]}, abs=1e-5)
     twice = [rule("boost", where=COOK, factor=2.0), rule("boost", where=where("id", "eq", "mug"), factor=0.1)]
     shown(shop, *twice)
-    after = {item.item_id: item.score for item in shop.recommend(placement="home").items}
+    after = {str(item.item_id): item.score for item in shop.recommend(placement="home").items}
     assert after["stove"] == pytest.approx(2 * before["stove"], abs=1e-5)
     assert after["mug"] == pytest.approx(0.2 * before["mug"], abs=1e-5)
 
