@@ -109,7 +109,7 @@ def open_engine(
     post: how finished commits come back to the owner's thread; without it every call waits for its own.
     settings: in place of the folder's `settings.toml`, or of what holds in memory.
     progress: told of long work; with it the kernels are made ready first, so that no call waits for them.
-    Raises SettingsError, Corrupt, LogUnavailable.
+    Raises SettingsError, Corrupt, LogUnavailable, RecordsUnavailable.
     """
     clock = clock or SystemClock()
     if progress is not None:

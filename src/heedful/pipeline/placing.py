@@ -14,7 +14,7 @@ from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.context import Context
 from heedful.pipeline.filters import Filter
 from heedful.pipeline.policy import Choice
-from heedful.pipeline.rules import Fix, Lift, effect_of, read_rules
+from heedful.pipeline.rules import Fix, Lift, Ruled, effect_of, read_rules
 from heedful.pipeline.sources import Pins
 from heedful.pipeline.surroundings import Surroundings
 from heedful.views.catalogue import Catalogue
@@ -22,8 +22,8 @@ from heedful.views.dictionary import MISSING, Items
 from heedful.views.shown import Shown
 from heedful.vocabulary.placement import Placement
 
-RULED_WIDTH = 200
-"""What each source is asked for where rules remove items, so that enough are left."""
+INCLUDING_WIDTH = 200
+"""What each source is asked for where only some items may stay, so that enough are left."""
 
 
 class Pinned(NamedTuple):
@@ -131,6 +131,7 @@ class Spot:
         filters: list[Filter] = []
         lifts: list[Lift] = []
         pins: dict[int, Pinned] = {}
+        including = False
         for when, effect in self._effects:
             if when is not None and not when(around):
                 continue
@@ -142,9 +143,10 @@ class Spot:
                     pins.setdefault(item, Pinned(effect.place, item))
             else:
                 filters.append(effect)
+                including = including or (isinstance(effect, Ruled) and effect.include)
         return self._plain._replace(
             filters=tuple(filters),
             lifts=tuple(lifts),
             pins=tuple(pins.values()),
-            width=RULED_WIDTH if filters else 0,
+            width=INCLUDING_WIDTH if including else 0,
         )

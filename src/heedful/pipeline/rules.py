@@ -100,12 +100,12 @@ class Ruled:
 
     def __init__(self, name: str, verdicts: Verdicts, *, include: bool) -> None:
         self.name = f"rule:{name}"
+        self.include = include
         self._verdicts = verdicts
-        self._include = include
 
     def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
         holds = self._verdicts.of(candidates.items, context.moment)
-        return candidates.remove_rows(~holds if self._include else holds, reason)
+        return candidates.remove_rows(~holds if self.include else holds, reason)
 
 
 class Rested:
