@@ -29,6 +29,8 @@ from heedful.faces.http.gate import Gate
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.serve import Server, ServeSettings
 from heedful.records.keys import KeyKind, Keys
+from heedful.records.memory import MemoryRecords
+from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -37,6 +39,7 @@ from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQues
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
+from heedful.vocabulary.time import SystemClock
 
 SECONDS = 2
 ROUNDS = 3
@@ -56,6 +59,7 @@ class ConstantEngine:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
+        self.placements = Placements(MemoryRecords(), SystemClock())
         self._collected = CollectAnswer(True, "v1.1", (EventFate("m-1", Status.ACCEPTED),))
         slate = [
             RecommendedItem(
@@ -73,6 +77,9 @@ class ConstantEngine:
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         done(self._answer)
+
+    def preview(self, request: RecommendRequest, draft: object) -> Preview:
+        return Preview(self._answer, self._answer, 0)
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         done(self._collected)

@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -33,9 +34,8 @@ def talk(address: str) -> None:
     seen = {"anonymousId": "you", "event": "Product Viewed", "properties": {"product_id": "kettle"}}
     told = call(f"{address}/v1/track", seen, WRITE)
     print("track    ", told["events"][0]["status"], "at", told["position"])
-    answer = call(
-        f"{address}/v1/recommend", {"anonymousId": "you", "limit": 2, "after": told["position"]}, SECRET
-    )
+    question = {"anonymousId": "you", "limit": 2, "after": told["position"]}
+    answer = call(f"{address}/v1/recommend", question, SECRET)
     for item in answer["items"]:
         print("recommend", item["itemId"], item["score"], item["reason"]["text"])
     problem = call(f"{address}/v1/recommend", {"anonymousId": "you"}, WRITE)
@@ -44,14 +44,14 @@ def talk(address: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "settings.toml").write_text("holdout = 0.0\n")  # the one visitor sees it all
         command = [sys.executable, "-m", "heedful", "serve", "--data", folder, "--port", "0"]
         keys = {"HEEDFUL_WRITE_KEY": WRITE, "HEEDFUL_SECRET_KEY": SECRET}
         with subprocess.Popen(
             command, env={**os.environ, **keys}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as server:
             assert server.stdout is not None
-            line = next(line for line in server.stdout if " listens on " in line)
-            talk(line.split()[3])
+            talk(next(line for line in server.stdout if " listens on " in line).split()[3])
             server.terminate()  # it finishes what is under way and keeps a snapshot
         print("server    stopped with exit code", server.returncode)
 

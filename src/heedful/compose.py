@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -31,19 +31,24 @@ from heedful.pipeline.sources import (
     BoughtTogether,
     Newest,
     NextItems,
+    Pins,
     SessionNeighbours,
     Source,
     Trending,
     TrendingInCategory,
 )
 from heedful.records.keys import KeyKind, Keys
+from heedful.records.memory import MemoryRecords
+from heedful.records.records import Records
 from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.measure import Measure
 from heedful.services.recall import Recall
-from heedful.services.recommend import Recommend
+from heedful.services.holdout import Holdout
+from heedful.services.placements import Placements
+from heedful.services.recommend import PipelineFactory, Recommend
 from heedful.services.rehearse import rehearse
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
@@ -56,6 +61,7 @@ from heedful.views.rules import Rules
 from heedful.views.trends import HORIZONS
 from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.event import Stored
+from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
 
@@ -76,6 +82,12 @@ WEIGHTS = {
 }
 """What each source's normalised score is worth until a fitted ranker is in force."""
 
+MOST_PIPELINES = 32
+"""Choices of sources whose pipelines are kept; drafts bring ever new ones."""
+
+POPULAR = ("trending_1d", "trending_7d")
+"""The sources for people who are held out: nothing that goes by a person or a page."""
+
 Post = Callable[[Callable[[], None]], object]
 Progress = Callable[[str, int, int], None]
 """Told of long work at the start: what, how much is done, how much there is."""
@@ -84,8 +96,11 @@ Progress = Callable[[str, int, int], None]
 class Heedful(Client):
     """Heedful in your own process: `Heedful(":memory:")`, or a folder that keeps everything."""
 
-    def __init__(self, where: str | Path = MEMORY, *, clock: Clock | None = None) -> None:
-        super().__init__(open_engine(where, clock=clock))
+    def __init__(
+        self, where: str | Path = MEMORY, *, clock: Clock | None = None, settings: Settings | None = None
+    ) -> None:
+        """settings: in place of `settings.toml`. In memory nobody is held out unless they say so."""
+        super().__init__(open_engine(where, clock=clock, settings=settings))
 
 
 def open_engine(
@@ -94,34 +109,46 @@ def open_engine(
     clock: Clock | None = None,
     post: Post | None = None,
     progress: Progress | None = None,
+    settings: Settings | None = None,
 ) -> Engine:
     """An engine over a data folder, caught up with its log, or over memory.
 
     post: how finished commits come back to the owner's thread; without it every call waits for its own.
+    settings: in place of the folder's `settings.toml`, or of what holds in memory.
     progress: told of long work; with it the kernels are made ready first, so that no call waits for them.
-    Raises SettingsError, Corrupt, LogUnavailable.
+    Raises SettingsError, Corrupt, LogUnavailable, RecordsUnavailable.
     """
     clock = clock or SystemClock()
     if progress is not None:
         rehearse_kernels(progress)
     if str(where) == MEMORY:
         pseudonyms = Pseudonyms(secrets.token_bytes(32))
-        memory = MemoryLog()
-        return _engine(memory, Claims(), pseudonyms, Settings(), None, clock, post)
+        # Nothing that is thrown away is worth a holdout.
+        return _engine(
+            MemoryLog(), Claims(), pseudonyms, settings or Settings(holdout=0.0), None, clock, post,
+            MemoryRecords(),
+        )  # fmt: skip
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = read_settings(folder)
+    settings = settings or read_settings(folder)
     # A new key beside an old log would make a stranger of everybody in it.
     fresh = not (folder / "log.sqlite3").exists()
     pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     try:
-        engine = _engine(log, claims, pseudonyms, settings, Folder(folder / "snapshots"), clock, post)
+        records = _records(folder)
+    except BaseException:
+        log.close()
+        raise
+    try:
+        snapshots = Folder(folder / "snapshots")
+        engine = _engine(log, claims, pseudonyms, settings, snapshots, clock, post, records)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         log.recover(engine.fold.cursor)
     except BaseException:
         log.close()
+        records.close()
         raise
     engine.retire()
     return engine
@@ -180,10 +207,10 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
         return remember.take(fold, folder) if sum(fold.cursor.offsets) > begun else None
 
 
-def pipeline_of(fold: Fold) -> Pipeline:
-    """The default pipeline over a fold's views."""
+def pipeline_of(fold: Fold, weights: Mapping[str, float] = WEIGHTS) -> Pipeline:
+    """A pipeline over a fold's views with the sources that have a weight; what fills up is always there."""
     desk = Desk(fold.sessions, fold.items)
-    sources: tuple[Source, ...] = (
+    known: tuple[Source, ...] = (
         SessionNeighbours(Neighbours(desk)),
         NextItems(Rules(desk)),
         BoughtTogether(Cooccurrence(desk)),
@@ -191,16 +218,34 @@ def pipeline_of(fold: Fold) -> Pipeline:
         Trending(fold.trends, "1d"),
         Trending(fold.trends, "7d"),
     )
+    sources = (*(source for source in known if weights.get(source.name, 0.0) > 0.0), Pins())
     fallback: tuple[Source, ...] = (Trending(fold.trends, "30d"), Newest(fold.catalogue))
+    weights = {**{source.name: WEIGHTS[source.name] for source in fallback}, **weights}
     return Pipeline(
         items=fold.items,
         candidates=Candidates(len(sources) + len(fallback), lambda: len(fold.items)),
         sources=sources,
         fallback=fallback,
         filters=(Servable(fold.catalogue), NotThisPage(), NotExcluded(), NotOwned(), NotHidden()),
-        ranker=Blend([source.name for source in (*sources, *fallback)], WEIGHTS),
+        ranker=Blend([source.name for source in (*sources, *fallback)], weights),
         policy=Greedy(),
     )
+
+
+def pipelines_of(fold: Fold) -> PipelineFactory:
+    """Pipelines for placements: one for each choice of sources, made when first asked for."""
+    made: dict[tuple[tuple[str, float], ...], Pipeline] = {}
+
+    def pipeline(placement: Placement) -> Pipeline:
+        weights = WEIGHTS if placement.sources is None else placement.sources
+        key = tuple(sorted(weights.items()))
+        if key not in made:
+            if len(made) == MOST_PIPELINES:
+                made.pop(next(iter(made)))
+            made[key] = pipeline_of(fold, weights)
+        return made[key]
+
+    return pipeline
 
 
 def rehearse_kernels(told: Progress | None = None) -> None:
@@ -224,6 +269,12 @@ def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings
     )
 
 
+def _records(folder: Path) -> Records:
+    from heedful.records.database import sqlite_records  # who works in memory does not pay for the import
+
+    return sqlite_records(folder / "records.sqlite3")
+
+
 def _engine(
     log: FullLog,
     claims: Claims,
@@ -232,6 +283,7 @@ def _engine(
     snapshots: Folder | None,
     clock: Clock,
     post: Post | None,
+    records: Records,
 ) -> Engine:
     fold = _empty_fold(log, claims, pseudonyms, settings)
     pipeline = pipeline_of(fold)
@@ -243,6 +295,7 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
+    placements = Placements(records, clock, sources=[*WEIGHTS])
     engine = Engine(
         log=log,
         fold=fold,
@@ -251,14 +304,17 @@ def _engine(
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,
-            pipeline=pipeline,
-            commits=commits,
+            pipelines=pipelines_of(fold),
+            popular=pipeline_of(fold, {name: WEIGHTS[name] for name in POPULAR}),
+            placements=placements,
+            holdout=Holdout(pseudonyms, settings.holdout),
+            keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
             pseudonyms=pseudonyms,
             clock=clock,
-            full_share=settings.decisions.full_share,
         ),
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
         recall=Recall(fold=fold, reasons=Reasons(pipeline.names, fold.catalogue, fold.items)),
+        placements=placements,
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,
         snapshot_every=settings.snapshot_every,

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.quality import data_folder
 from heedful import Heedful
 from heedful.faces.cli.files import opened
+from heedful.vocabulary.settings import Settings
 from tests.faces.cli.command import heedful
 
 LINES = 40_000
@@ -118,7 +119,7 @@ def test_what_goes_with_an_item_is_of_its_family_more_often_than_chance(
 
 def test_a_customer_is_not_shown_what_they_bought(first: dict[str, Any], file: Path, data: Path) -> None:
     assert first["accepted"]
-    with Heedful(data) as client:
+    with Heedful(data, settings=Settings(holdout=0.0)) as client:
         answer = client.recommend("17850", limit=50, explain=True)
         assert answer.personalized
         assert answer.trace is not None

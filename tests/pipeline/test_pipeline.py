@@ -164,7 +164,7 @@ def test_what_was_only_put_into_a_basket_is_not_said_to_be_bought() -> None:
     shop = Shop()
     shop.does("Product Added", "bo", "tent", "stove")
     together = pipeline_of(shop.engine.fold).names.index("together")
-    reason = shop.engine.recommending._reasons.reason(together, shop.engine.fold.items.find("tent"))
+    reason = shop.engine.recommending._built_in.reasons.reason(together, shop.engine.fold.items.find("tent"))
     assert reason.text == "Often bought or put into the basket in the same visit as “tent”"
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from heedful.compose import Heedful
+import msgspec
+
+from heedful.compose import Heedful, read_settings
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.recommendation import RecommendAnswer
 from heedful.vocabulary.time import MINUTE, FixedClock, Instant, iso
@@ -18,7 +21,10 @@ class Shop(Heedful):
 
     def __init__(self, where: object = ":memory:") -> None:
         self.clock = FixedClock(OPENED)
-        super().__init__(str(where), clock=self.clock)
+        said = read_settings(Path(str(where)))
+        # Whether somebody is held out hangs on the folder's random key; here everybody is answered.
+        settings = msgspec.structs.replace(said, holdout=0.0)
+        super().__init__(str(where), clock=self.clock, settings=settings)
 
     def wait(self, minutes: float) -> None:
         self.clock.at = Instant(self.clock.at + int(minutes * MINUTE))

@@ -16,6 +16,7 @@ from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, LogUnavailable
 from heedful.vocabulary.outcome import Done
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest, Situation
+from heedful.vocabulary.settings import Settings
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ def on_a_loop(folder: Path, story: Callable[[Engine], Awaitable[None]]) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        engine = open_engine(folder, post=loop.call_soon_threadsafe)
+        engine = open_engine(folder, post=loop.call_soon_threadsafe, settings=Settings(holdout=0.0))
         engine.later = loop.call_later
         try:
             await story(engine)

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from heedful.services.engine import Engine
+from heedful.services.placements import PlacementVersion, Preview
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
@@ -87,18 +88,10 @@ class Client:
     def recommend(self, user_id: str | None = None, **question: Any) -> RecommendAnswer:
         """Items for somebody: `user_id` or `anonymous_id`, and the fields of `RecommendRequest` in snake case.
 
-        `item_id` stands for the item on the page. Raises Invalid.
+        `item_id` stands for the item on the page, `properties` for what rules may go by. Raises Invalid.
         """
-        wire = {_camel(name): value for name, value in question.items() if name != "item_id"}
-        if "item_id" in question:
-            wire["context"] = {"itemId": question["item_id"]}
-        try:
-            request = msgspec.convert({"userId": user_id, **wire}, RecommendRequest)
-            msgspec.json.encode(request)
-        except (msgspec.ValidationError, UnicodeEncodeError) as error:
-            raise Invalid("request_invalid", str(error)) from error
         outcome: list[RecommendAnswer | HeedfulError] = []
-        self.engine.recommend(request, outcome.append)
+        self.engine.recommend(_question(user_id, question), outcome.append)
         return _only(outcome)
 
     def decision(self, decision_id: str) -> RecalledDecision:
@@ -119,6 +112,40 @@ class Client:
         except msgspec.ValidationError as error:
             raise Invalid("request_invalid", str(error)) from error
 
+    def put_placement(self, name: str, *, note: str = "", **fields: Any) -> PlacementVersion:
+        """Define a placement: the fields of `Placement` in snake case, rules and variants in wire form.
+
+        In force for the next answer. Raises Invalid, which names the path.
+        """
+        body = {_camel(field): value for field, value in fields.items()}
+        return self.engine.placements.put(name, body, author=SOURCE, note=note)
+
+    def placement(self, name: str) -> PlacementVersion:
+        """The version in force. Raises NotFound."""
+        return self.engine.placements.get(name)
+
+    def placements(self) -> Sequence[PlacementVersion]:
+        """Every placement that is defined, by name."""
+        return self.engine.placements.list().placements
+
+    def delete_placement(self, name: str, *, note: str = "") -> PlacementVersion:
+        """Take a definition away: what is built in holds again. Raises NotFound."""
+        return self.engine.placements.delete(name, author=SOURCE, note=note)
+
+    def placement_versions(self, name: str) -> Sequence[PlacementVersion]:
+        """The newest 100 versions, newest first. Raises NotFound."""
+        return self.engine.placements.versions(name).versions
+
+    def rollback_placement(self, name: str, version: int, *, note: str = "") -> PlacementVersion:
+        """Bring a version back. Raises NotFound, Invalid."""
+        return self.engine.placements.rollback(name, version, author=SOURCE, note=note)
+
+    def preview_placement(
+        self, name: str, draft: Mapping[str, Any], user_id: str | None = None, **question: Any
+    ) -> Preview:
+        """What `draft` (fields in wire form) would answer to a question, beside what is in force."""
+        return self.engine.preview(_question(user_id, {**question, "placement": name}), dict(draft))
+
     def verify(self) -> Verification:
         """Fold the log from zero and compare digests with the live state, view by view."""
         return self.engine.verify()
@@ -137,6 +164,18 @@ class Client:
 
     def _call(self, method: str, **fields: Any) -> CollectAnswer:
         return self.send(method, {_camel(name): value for name, value in fields.items()})
+
+
+def _question(user_id: str | None, question: Mapping[str, Any]) -> RecommendRequest:
+    """The question in our words. Raises Invalid."""
+    wire = {_camel(name): value for name, value in question.items() if name not in ("item_id", "properties")}
+    context = {_camel(name): question[name] for name in ("item_id", "properties") if name in question}
+    try:
+        request = msgspec.convert({"userId": user_id, **wire, "context": context}, RecommendRequest)
+        msgspec.json.encode(request)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise Invalid("request_invalid", str(error)) from error
+    return request
 
 
 def _only(outcomes: list[T | HeedfulError]) -> T:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from heedful.records.keys import Keys
+from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -19,6 +20,13 @@ class Engine(Protocol):
     """Everything a face may ask for. Every method is called in the event loop's thread and never blocks."""
 
     keys: Keys
+
+    @property
+    def placements(self) -> Placements:
+        """The definitions of placements. Their verbs raise what they fail with at once."""
+
+    def preview(self, request: RecommendRequest, draft: object) -> Preview:
+        """What a draft of a placement would answer, beside what is in force. Raises Invalid."""
 
     def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
         """Take one call. `method` is a word of `faces.http.collecting.METHODS`; `body` is JSON.

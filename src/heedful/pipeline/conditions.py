@@ -7,8 +7,11 @@
 fail, except `ne` and `not_in`, which are the opposites of `eq` and `in`, and `exists`. An item that was never
 described has no field but `id`. A field is missing when it is empty text, an empty list or null.
 
-Fields: `id`, `title` (text), `category` (a list of text), `price` (minor units), `available` (true or false),
-`published` (RFC 3339 time) and `properties.<name>` (any JSON). A field that holds a list meets a condition
+Fields of an item: `id`, `title` (text), `category` (a list of text), `price` (minor units), `available` (true
+or false), `published` (RFC 3339 time), `properties.<name>` (any JSON), and for rules `age_days` (since it was
+published). Fields of a question, for the `when` of a rule: `placement` (text), `hour` (UTC, 0 to 23), `weekday`
+(1 is Monday), `page.id` and `page.category` (of the item on the page), `known` (whether the person has done
+anything) and `context.<name>` (what the request says). A field that holds a list meets a condition
 when one of its members does. `contains` finds a member of a list, or a part of a text (case counts). Values
 of different types never compare: 1 is not true, "1" is not 1.
 """
@@ -25,7 +28,7 @@ import msgspec
 
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.item import Item
-from heedful.vocabulary.time import instant
+from heedful.vocabulary.time import DAY, Instant, instant
 
 MOST_NODES = 100
 MOST_DEPTH = 8
@@ -71,138 +74,196 @@ Test: TypeAlias = Callable[[Item | None, str], bool]
 
 _EQUAL = ("eq", "ne", "in", "not_in", "exists")
 _ORDERED = (*_EQUAL, "lt", "le", "gt", "ge")
-_OPS: Mapping[str, Sequence[str]] = {
-    "id": _EQUAL,
-    "title": (*_EQUAL, "contains"),
-    "category": (*_EQUAL, "contains"),
-    "price": _ORDERED,
-    "available": ("eq", "ne", "exists"),
-    "published": _ORDERED,
-    "properties": get_args(Op),
-}
-_PREFIX = "properties."
+_ANY = get_args(Op)
+_NEVER = Instant(0)
 
 
-def parse(tree: object) -> Condition:
+class Fields(msgspec.Struct, frozen=True):
+    """What a condition may speak of. ops: by field. prefix: begins the names that are open. code: on refusal."""
+
+    ops: Mapping[str, Sequence[str]]
+    prefix: str
+    code: str
+
+
+ITEM = Fields(
+    {
+        "id": _EQUAL,
+        "title": (*_EQUAL, "contains"),
+        "category": (*_EQUAL, "contains"),
+        "price": _ORDERED,
+        "available": ("eq", "ne", "exists"),
+        "published": _ORDERED,
+    },
+    "properties.",
+    "filter_invalid",
+)
+"""An item, for the filter of a request."""
+
+RULED = Fields({**ITEM.ops, "age_days": _ORDERED}, "properties.", "placement_invalid")
+"""An item, for a rule of a placement."""
+
+QUESTION = Fields(
+    {
+        "placement": _EQUAL,
+        "hour": _ORDERED,
+        "weekday": _ORDERED,
+        "page.id": _EQUAL,
+        "page.category": (*_EQUAL, "contains"),
+        "known": ("eq", "ne"),
+    },
+    "context.",
+    "placement_invalid",
+)
+"""A question, for the `when` of a rule."""
+
+_TEXTS = ("id", "title", "category", "placement", "page.id", "page.category")
+_FLAGS = ("available", "known")
+_WHOLE = {"price": "must be a whole number of minor units: 1999 for 19.99", "hour": "must be 0 to 23",
+          "weekday": "must be 1 (Monday) to 7"}  # fmt: skip
+
+
+def parse(tree: object, path: str = "filter", fields: Fields = ITEM) -> Condition:
     """Read a tree of plain JSON values (dict, list, str, int, float, bool).
 
-    Raises Invalid (`filter_invalid`; `path` says where) unless it has the shape above, at most 100 nodes,
+    Raises Invalid (`fields.code`; `path` says where) unless it has the shape above, at most 100 nodes,
     8 levels, 1,000 values in a list and 1,000 characters in a text.
     """
-    return _parse(tree, "filter", 1, [0])
+    return _Parser(fields).parse(tree, path, 1)
 
 
-def _parse(tree: object, path: str, depth: int, nodes: list[int]) -> Condition:
-    nodes[0] += 1
-    if nodes[0] > MOST_NODES:
-        raise _invalid(path, f"a filter has at most {MOST_NODES} conditions")
-    if depth > MOST_DEPTH:
-        raise _invalid(path, f"a filter is at most {MOST_DEPTH} levels deep")
-    if not isinstance(tree, dict):
-        raise _invalid(path, 'a condition is an object with "all", "any", "not" or "field"')
-    names = set(tree)
-    if names in ({"all"}, {"any"}):
-        (word,) = names
-        parts = tree[word]
-        if not isinstance(parts, (list, tuple)):
-            raise _invalid(f"{path}.{word}", "must be a list of conditions")
-        conditions = tuple(
-            _parse(part, f"{path}.{word}[{i}]", depth + 1, nodes) for i, part in enumerate(parts)
+class _Parser:
+    """Reads one tree."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self._nodes = 0
+
+    def parse(self, tree: object, path: str, depth: int) -> Condition:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise self._invalid(path, f"a tree has at most {MOST_NODES} conditions")
+        if depth > MOST_DEPTH:
+            raise self._invalid(path, f"a tree is at most {MOST_DEPTH} levels deep")
+        if not isinstance(tree, dict):
+            raise self._invalid(path, 'a condition is an object with "all", "any", "not" or "field"')
+        names = set(tree)
+        if names in ({"all"}, {"any"}):
+            (word,) = names
+            parts = tree[word]
+            if not isinstance(parts, (list, tuple)):
+                raise self._invalid(f"{path}.{word}", "must be a list of conditions")
+            conditions = tuple(
+                self.parse(part, f"{path}.{word}[{i}]", depth + 1) for i, part in enumerate(parts)
+            )
+            return All(conditions) if word == "all" else Some(conditions)
+        if names == {"not"}:
+            return Not(self.parse(tree["not"], f"{path}.not", depth + 1))
+        if "field" in names and names <= {"field", "op", "value"}:
+            return self._where(tree, path)
+        raise self._invalid(
+            path, 'a condition has exactly "all", "any" or "not", or "field" with "op" and "value"'
         )
-        return All(conditions) if word == "all" else Some(conditions)
-    if names == {"not"}:
-        return Not(_parse(tree["not"], f"{path}.not", depth + 1, nodes))
-    if "field" in names and names <= {"field", "op", "value"}:
-        return _parse_where(tree, path)
-    raise _invalid(path, 'a condition has exactly "all", "any" or "not", or "field" with "op" and "value"')
 
+    def _where(self, tree: dict[str, object], path: str) -> Where:
+        field, op = tree["field"], tree.get("op")
+        ops, prefix = self._fields.ops, self._fields.prefix
+        is_open = isinstance(field, str) and field.startswith(prefix) and len(prefix) < len(field) <= 200
+        if not isinstance(field, str) or not (is_open or field in ops):
+            raise self._invalid(f"{path}.field", f"must be one of {', '.join(ops)} or {prefix}<name>")
+        kind, known = (prefix.rstrip("."), _ANY) if is_open else (field, ops[field])
+        if not isinstance(op, str) or op not in known:
+            raise self._invalid(f"{path}.op", f"for {kind} must be one of {', '.join(known)}")
+        value = tree.get("value", True if op == "exists" else None)
+        return Where(field, cast(Op, op), self._value(kind, op, value, f"{path}.value"))
 
-def _parse_where(tree: dict[str, object], path: str) -> Where:
-    field, op = tree["field"], tree.get("op")
-    known = isinstance(field, str) and (
-        (field in _OPS and field != "properties")
-        or (field.startswith(_PREFIX) and len(_PREFIX) < len(field) <= 200)
-    )
-    if not known:
-        fields = ", ".join(name for name in _OPS if name != "properties")
-        raise _invalid(f"{path}.field", f"must be one of {fields} or properties.<name>")
-    field = cast(str, field)
-    kind = "properties" if field.startswith(_PREFIX) else field
-    if not isinstance(op, str) or op not in _OPS[kind]:
-        raise _invalid(f"{path}.op", f"for {kind} must be one of {', '.join(_OPS[kind])}")
-    value = _parse_value(kind, op, tree.get("value", True if op == "exists" else None), f"{path}.value")
-    return Where(field, cast(Op, op), value)
+    def _value(self, kind: str, op: str, value: object, path: str) -> Scalar | tuple[Scalar, ...]:
+        if op == "exists":
+            if not isinstance(value, bool):
+                raise self._invalid(path, "must be true or false, or be left out")
+            return value
+        if op in ("in", "not_in"):
+            if not isinstance(value, (list, tuple)) or len(value) > MOST_VALUES:
+                raise self._invalid(path, f"must be a list of at most {MOST_VALUES} values")
+            return tuple(self._scalar(kind, one, f"{path}[{i}]") for i, one in enumerate(value))
+        scalar = self._scalar(kind, value, path)
+        if op in ("lt", "le", "gt", "ge") and isinstance(scalar, bool):
+            raise self._invalid(path, "must be a number or a text, to be compared by size")
+        return scalar
 
-
-def _parse_value(kind: str, op: str, value: object, path: str) -> Scalar | tuple[Scalar, ...]:
-    if op == "exists":
-        if not isinstance(value, bool):
-            raise _invalid(path, "must be true or false, or be left out")
+    def _scalar(self, kind: str, value: object, path: str) -> Scalar:
+        if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+            raise self._invalid(path, f"must have at most {MOST_CHARACTERS} characters")
+        if kind in _WHOLE and (isinstance(value, bool) or not isinstance(value, int)):
+            raise self._invalid(path, _WHOLE[kind])
+        if kind in ("hour", "weekday") and value not in (range(24) if kind == "hour" else range(1, 8)):
+            raise self._invalid(path, _WHOLE[kind])
+        if kind in _FLAGS and not isinstance(value, bool):
+            raise self._invalid(path, "must be true or false")
+        if kind in _TEXTS and not isinstance(value, str):
+            raise self._invalid(path, "must be a text")
+        if kind == "age_days" and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise self._invalid(path, "must be a number of days")
+        if kind == "published":
+            return self._time(value, path)
+        if not isinstance(value, (str, int, float)) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
+            raise self._invalid(path, "must be a text, a number, true or false")
         return value
-    if op in ("in", "not_in"):
-        if not isinstance(value, (list, tuple)) or len(value) > MOST_VALUES:
-            raise _invalid(path, f"must be a list of at most {MOST_VALUES} values")
-        return tuple(_parse_scalar(kind, one, f"{path}[{i}]") for i, one in enumerate(value))
-    scalar = _parse_scalar(kind, value, path)
-    if op in ("lt", "le", "gt", "ge") and isinstance(scalar, bool):
-        raise _invalid(path, "must be a number or a text, to be compared by size")
-    return scalar
+
+    def _time(self, value: object, path: str) -> int:
+        try:
+            return instant(msgspec.convert(value, datetime))
+        except (msgspec.ValidationError, OverflowError):
+            raise self._invalid(path, "must be a time such as 2026-11-23T11:33:51Z") from None
+
+    def _invalid(self, path: str, message: str) -> Invalid:
+        return Invalid(self._fields.code, f"{path}: {message}", path=path)
 
 
-def _parse_scalar(kind: str, value: object, path: str) -> Scalar:
-    if isinstance(value, str) and len(value) > MOST_CHARACTERS:
-        raise _invalid(path, f"must have at most {MOST_CHARACTERS} characters")
-    if kind == "price" and (isinstance(value, bool) or not isinstance(value, int)):
-        raise _invalid(path, "must be a whole number of minor units: 1999 for 19.99")
-    if kind == "available" and not isinstance(value, bool):
-        raise _invalid(path, "must be true or false")
-    if kind in ("id", "title", "category") and not isinstance(value, str):
-        raise _invalid(path, "must be a text")
-    if kind == "published":
-        return _parse_time(value, path)
-    if not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
-        raise _invalid(path, "must be a text, a number, true or false")
-    return value
+def compiled_condition(condition: Condition, now: Instant = _NEVER) -> Test:
+    """A function that says whether `condition` holds for an item. It reads nothing but the item and never fails.
 
-
-def _parse_time(value: object, path: str) -> int:
-    try:
-        return instant(msgspec.convert(value, datetime))
-    except (msgspec.ValidationError, OverflowError):
-        raise _invalid(path, "must be a time such as 2026-11-23T11:33:51Z") from None
-
-
-def _invalid(path: str, message: str) -> Invalid:
-    return Invalid("filter_invalid", f"{path}: {message}", path=path)
-
-
-def compiled_condition(condition: Condition) -> Test:
-    """A function that says whether `condition` holds. It reads nothing but the item and never fails."""
+    now: the moment that `age_days` counts up to.
+    """
     if isinstance(condition, Where):
-        return _where(condition)
+        return _where(condition, now)
     if isinstance(condition, Not):
-        inner = compiled_condition(condition.condition)
+        inner = compiled_condition(condition.condition, now)
         return lambda item, name: not inner(item, name)
-    tests = tuple(compiled_condition(part) for part in condition.conditions)
+    tests = tuple(compiled_condition(part, now) for part in condition.conditions)
     if isinstance(condition, All):
         return lambda item, name: all(test(item, name) for test in tests)
     return lambda item, name: any(test(item, name) for test in tests)
 
 
-def _where(where: Where) -> Test:
+def mentions(condition: Condition, field: str) -> bool:
+    """Whether `condition` speaks of `field` anywhere."""
+    if isinstance(condition, Where):
+        return condition.field == field
+    parts = (condition.condition,) if isinstance(condition, Not) else condition.conditions
+    return any(mentions(part, field) for part in parts)
+
+
+def _where(where: Where, now: Instant) -> Test:
     if where.field == "category" and where.op in ("eq", "in", "contains"):  # the commonest, and quick
         value = where.value
         wanted = frozenset(cast(tuple[str, ...], value if isinstance(value, tuple) else (value,)))
         return lambda item, _: item is not None and not wanted.isdisjoint(item.categories)
-    read, matches = _reader(where.field), _matcher(where.op, where.value)
+    read, matches = _reader(where.field, now), matcher(where.op, where.value)
     return lambda item, name: matches(read(item, name))
 
 
-def _reader(field: str) -> Callable[[Item | None, str], Any]:
+def _reader(field: str, now: Instant) -> Callable[[Item | None, str], Any]:
     """What a field holds: a scalar, a list, or None where it is missing."""
-    if field.startswith(_PREFIX):
-        name = field.removeprefix(_PREFIX)
+    if field.startswith(ITEM.prefix):
+        name = field.removeprefix(ITEM.prefix)
         return lambda item, _: item.properties.get(name) if item is not None else None
+    if field == "age_days":
+        return lambda item, _: (
+            (now - instant(item.published)) / DAY if item is not None and item.published is not None else None
+        )
     return _READERS[field]
 
 
@@ -218,11 +279,12 @@ _READERS: Mapping[str, Callable[[Item | None, str], Any]] = {
 }
 
 
-def _matcher(op: Op, value: Any) -> Callable[[Any], bool]:
+def matcher(op: Op, value: Any) -> Callable[[Any], bool]:
+    """Whether what a field holds (None where it is missing) meets `op` and `value`."""
     if op == "exists":
         return lambda held: (not _missing(held)) is value
     if op in ("ne", "not_in"):
-        opposite = _matcher("eq" if op == "ne" else "in", value)
+        opposite = matcher("eq" if op == "ne" else "in", value)
         return lambda held: not opposite(held)
     if op == "contains":
         member, text = _key(value), isinstance(value, str)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from heedful.vocabulary.time import Instant
 
+_NO_PINS = np.empty(0, dtype=np.int32)
+
 
 class Context(NamedTuple):
     """One question in dense numbers.
@@ -25,6 +27,7 @@ class Context(NamedTuple):
     now: the moment of the question; what came after `as_of` is left aside where there is one.
     placement: the named spot in the product.
     page: the item on the page, or -1.
+    pins: int32 (p,), items that the placement wants in fixed places.
     """
 
     subject: int
@@ -38,3 +41,9 @@ class Context(NamedTuple):
     now: Instant = Instant(0)
     placement: str = "default"
     page: int = -1
+    pins: NDArray[np.int32] = _NO_PINS
+
+    @property
+    def moment(self) -> Instant:
+        """The moment the answer is for: `as_of`, or now."""
+        return self.now if self.as_of is None else self.as_of

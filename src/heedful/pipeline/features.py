@@ -63,6 +63,23 @@ def names_of(sources: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for pair in pairs for name in pair) + OF_AN_ITEM + OF_A_PAIR + OF_A_QUESTION
 
 
+_GROUPS = {
+    "popularity": ("popularity_6h", "popularity_1d", "popularity_7d", "popularity_30d", "rise"),
+    "item": ("age", "price"),
+    "person": ("price_gap", "touched", "touched_here", "touched_ago"),
+    "category": ("same_category", "category_share"),
+    "question": ("proposals", *OF_A_QUESTION),
+}
+
+
+def group_of(name: str) -> str:
+    """What a column speaks of, in a word: a source, or popularity, item, person, category, question."""
+    for group, names in _GROUPS.items():
+        if name in names:
+            return group
+    return name.rpartition("_")[0]
+
+
 class Features:
     """Fills the table. One thread owns it, with the candidates.
 
@@ -86,7 +103,11 @@ class Features:
             popularity.hours, catalogue.price_minor, catalogue.published, catalogue.category, fold.meanings.joins,
             context.trail, context.subject, context.as_of or context.now, self._idle,
         )  # fmt: skip
-        rows, width = len(candidates), len(self.names)
+        return self.table(len(candidates))
+
+    def table(self, rows: int) -> NDArray[np.float32]:
+        """What was filled last for so many candidates."""
+        width = len(self.names)
         return self._room[: rows * width].reshape(rows, width)
 
 

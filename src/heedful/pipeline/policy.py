@@ -29,8 +29,9 @@ class Policy(Protocol):
         """
 
 
-_CERTAIN = np.ones(MOST)
-_CERTAIN.flags.writeable = False
+CERTAIN = np.ones(MOST)
+CERTAIN.flags.writeable = False
+"""Propensities of 1."""
 
 
 class Greedy:
@@ -39,7 +40,7 @@ class Greedy:
     def choose(self, candidates: Candidates, keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
         del seed
         rows = _best(candidates.handle, keys, size)
-        return Choice(rows, _CERTAIN[: len(rows)])
+        return Choice(rows, CERTAIN[: len(rows)])
 
 
 @compiled

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heedful.pipeline.candidates import Candidates, columns_of
 from heedful.pipeline.context import Context
-from heedful.pipeline.features import Features
+from heedful.pipeline.features import Features, group_of
 from heedful.views.compiled import compiled
 from heedful.views.handles import Handle
 
@@ -18,8 +18,14 @@ from heedful.views.handles import Handle
 class Model(Protocol):
     """Something fitted: a score for every row of a table of features."""
 
+    base: float
+    """The mean score."""
+
     def score(self, table: NDArray[np.float32], out: NDArray[np.float64]) -> None:
         """Write one finite score a row of `table`, float32 (n, features), to `out`, float64 (n,)."""
+
+    def shares(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature gave to a row's score, float64 (features,); with `base` it sums to it."""
 
 
 class Ranker(Protocol):
@@ -59,6 +65,23 @@ class Fitted:
     def score(self, context: Context, candidates: Candidates) -> None:
         self._blend.score(context, candidates)
         self._model.score(self.features.fill(context, candidates), candidates.totals)
+
+    @property
+    def base(self) -> float:
+        """The mean score: what a row has before anything is known of it."""
+        return self._model.base
+
+    def tell(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
+        """The features of every candidate once more, float32 (n, features)."""
+        return self.features.fill(context, candidates)
+
+    def shares(self, row: NDArray[np.float32]) -> dict[str, float]:
+        """What each group of features gave to the score of `row`; with `base` they sum to it."""
+        told: dict[str, float] = {}
+        for name, share in zip(self.features.names, self._model.shares(row).tolist(), strict=True):
+            group = group_of(name)
+            told[group] = told.get(group, 0.0) + share
+        return told
 
 
 @compiled

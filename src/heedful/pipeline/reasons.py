@@ -18,6 +18,7 @@ _ABOUT = {
 _PLAIN = {
     "trending": Reason("popular", "Popular right now"),
     "newest": Reason("new", "New here"),
+    "pins": Reason("picked", "Hand-picked"),
 }
 
 _SENTENCES = dict(_ABOUT.values())

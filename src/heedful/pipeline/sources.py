@@ -153,3 +153,14 @@ class Newest:
         items = self._catalogue.newest(limit)
         candidates.add(column, items, 1.0 / np.arange(1, len(items) + 1), _NOTHING)
         return len(items)
+
+
+class Pins:
+    """What editors want in fixed places: candidates like all others, so that every filter sees them."""
+
+    name = "pins"
+
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        del limit
+        candidates.add(column, context.pins, np.ones(len(context.pins)), _NOTHING)
+        return len(context.pins)

@@ -19,6 +19,7 @@ from heedful.services.collect import Collect
 from heedful.services.describe import Describe
 from heedful.services.measure import Measure
 from heedful.services.recall import Recall
+from heedful.services.placements import Placements, Preview
 from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
@@ -68,6 +69,7 @@ class Engine:
         recommend: Recommend,
         recall: Recall,
         measure: Measure,
+        placements: Placements,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
@@ -83,6 +85,7 @@ class Engine:
         self.recommending = recommend
         self.recalling = recall
         self.measuring = measure
+        self.placements = placements
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -145,6 +148,10 @@ class Engine:
             return
         self._waiting.append(waiting)
         self.later(PATIENCE, lambda: self._answer(waiting, behind=True))
+
+    def preview(self, request: RecommendRequest, draft: object) -> Preview:
+        """What a draft of a placement (plain JSON values) would answer. Raises Invalid. Writes nothing."""
+        return self.recommending.preview(request, self.placements.checked(request.placement, draft))
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
@@ -243,6 +250,7 @@ class Engine:
         if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
             self.snapshot()
         self._log.close()
+        self.placements.close()
 
     def _answer(self, waiting: Waiting, *, behind: bool) -> None:
         if waiting.answered:

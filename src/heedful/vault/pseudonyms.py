@@ -22,6 +22,7 @@ class Pseudonyms:
         self._event = blake2b(digest_size=8, key=key, person=b"event")
         self._item = blake2b(digest_size=8, key=key, person=b"item")
         self._order = blake2b(digest_size=8, key=key, person=b"order")
+        self._lot = blake2b(digest_size=8, key=key, person=b"lot")
 
     def user(self, user_id: str) -> SubjectId:
         """The subject of a user id, 16 bytes."""
@@ -61,4 +62,10 @@ class Pseudonyms:
         """64 bits that stand for an order id."""
         hashed = self._order.copy()
         hashed.update(order.encode())
+        return int.from_bytes(hashed.digest(), "little")
+
+    def lot(self, salt: str, subject: SubjectId) -> int:
+        """64 bits that fall to a subject for the purpose `salt`, uniform, and independent between salts."""
+        hashed = self._lot.copy()
+        hashed.update(subject + salt.encode())
         return int.from_bytes(hashed.digest(), "little")

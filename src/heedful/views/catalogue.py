@@ -60,6 +60,8 @@ class Catalogue:
     servable: bool, whether the item may be shown: not deleted and available. An item that was never described
         is servable unless `required`.
     price_minor: int64, UNKNOWN when not said. published: int64 Instant, UNPUBLISHED when not said.
+    revision: int64, the number of the item's last change, 0 for none, so that what was derived from one item can
+        tell whether it still holds.
     category: int32, the code of the first category (`category_names[code]`), UNKNOWN when there is none.
     The arrays are replaced when they grow: do not keep them.
     changes: grows with every change, so that what was derived can tell whether it still holds.
@@ -82,6 +84,7 @@ class Catalogue:
         self.price_minor = np.zeros(0, dtype=np.int64)
         self.published = np.zeros(0, dtype=np.int64)
         self.category = np.zeros(0, dtype=np.int32)
+        self.revision = np.zeros(0, dtype=np.int64)
         self.category_names: list[str] = []
         self._category_codes: dict[str, int] = {}
         self._members: dict[str, _Members] = {}
@@ -101,6 +104,7 @@ class Catalogue:
             self.price_minor = np.append(self.price_minor, np.full(more, UNKNOWN, dtype=np.int64))
             self.published = np.append(self.published, np.full(more, UNPUBLISHED, dtype=np.int64))
             self.category = np.append(self.category, np.full(more, UNKNOWN, dtype=np.int32))
+            self.revision = np.append(self.revision, np.zeros(more, dtype=np.int64))
 
     def apply(self, changes: Sequence[ItemChange]) -> None:
         """Count `changes` in. Each is given once."""
@@ -190,6 +194,7 @@ class Catalogue:
         self.ensure(code + 1)
         self._by_age = None
         self.changes += 1
+        self.revision[code] = self.changes
         if after is None:
             self._last.pop(code, None)
         else:

@@ -56,6 +56,18 @@ class NotFound(HeedfulError):
     code = "not_found"
 
 
+class Conflict(HeedfulError):
+    """What is there is not the version that the change was made for. Nothing was changed."""
+
+    code = "version_conflict"
+
+
+class RecordsUnavailable(HeedfulError):
+    """The definitions cannot be read or written now. Nothing was changed; what is known goes on."""
+
+    code = "records_unavailable"
+
+
 class SettingsError(HeedfulError):
     """A setting or the environment is not usable: says which, and what would be."""
 

@@ -11,9 +11,13 @@ from heedful.vocabulary.ids import DecisionId, ItemId
 
 
 class Situation(msgspec.Struct, frozen=True, rename="camel"):
-    """What surrounds the question. Fields that we do not know are kept out without complaint."""
+    """What surrounds the question. Fields that we do not know are kept out without complaint.
+
+    item_id: the item on the page. properties: texts, numbers and flags that rules of the placement may go by.
+    """
 
     item_id: str | None = None
+    properties: dict[str, str | int | float | bool] = {}
 
 
 class RecommendRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_minutes: a session ends after this long without an event, more than 0.
     retention_days: views forget what is older than this, at least 1; 0 keeps everything the log keeps.
     snapshot_every: a snapshot is made in the background after this many new records; 0 only at the end.
+    holdout: the share of people who get popular items only, so that what personalization is worth is always
+        measured; 0 to 0.5.
     kinds: what an event kind teaches, by name; replaces the default of that kind.
     names: your own event names to kinds, as `"Song Played" = "view"`.
     """
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_minutes: float = 30.0
     retention_days: int = 0
     snapshot_every: int = 1_000_000
+    holdout: float = 0.05
     catalogue: CatalogueSettings = CatalogueSettings()
     decisions: DecisionSettings = DecisionSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -57,3 +60,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("idle_minutes must be more than 0")
         if self.retention_days < 0 or self.snapshot_every < 0:
             raise ValueError("retention_days and snapshot_every must be 0 or more")
+        if not 0.0 <= self.holdout <= 0.5:
+            raise ValueError("holdout must be 0 (nobody) to 0.5 (every second person)")

@@ -10,6 +10,8 @@ import msgspec
 
 from heedful.faces.engine import Done, EngineStatus
 from heedful.records.keys import Keys
+from heedful.records.memory import MemoryRecords
+from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, TooLarge
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -18,6 +20,7 @@ from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQues
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
+from heedful.vocabulary.time import FixedClock, Instant
 
 T = TypeVar("T")
 
@@ -33,6 +36,7 @@ class MemoryEngine:
         self.stopped: LogUnavailable | None = None
         self.is_ready = True
         self.trouble: Exception | None = None
+        self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
         self.holding: list[Callable[[], None]] | None = None
 
     def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
@@ -84,6 +88,12 @@ class MemoryEngine:
 
     def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
         raise NotFound("There is no such metric.")
+
+    def preview(self, request: RecommendRequest, draft: object) -> Preview:
+        self._stumble()
+        self.placements.checked(request.placement, draft)
+        answer = RecommendAnswer(DecisionId("preview"), [], False, self._position(), False, trace={})
+        return Preview(answer, answer, 0)
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         self._stumble()

@@ -53,7 +53,7 @@ def test_every_route_is_documented_and_nothing_else(
 ) -> None:
     described = {(method, path) for method, path, _ in operations(document)}
     assert described == served(app, engine)
-    assert len(described) == 15 + 1 + 1 + 4 + 5 + 3
+    assert len(described) == 15 + 1 + 1 + 4 + 5 + 3 + 7
 
 
 def test_every_operation_says_what_it_takes_answers_and_refuses(document: Object) -> None:
@@ -74,7 +74,7 @@ def test_every_operation_says_what_it_takes_answers_and_refuses(document: Object
             body = next(iter(operation["requestBody"]["content"].values()))
             assert "example" in body, where
             assert "413" in operation["responses"], where
-        assert {"path"} >= {each["in"] for each in operation.get("parameters", ()) if each["in"] != "query"}
+        assert {"path", "query", "header"} >= {each["in"] for each in operation.get("parameters", ())}
         named = set(re.findall(r"{(\w+)}", path))
         assert named == {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
 

@@ -20,6 +20,9 @@ from heedful.playground.live import Live
 from heedful.playground.world import World
 from heedful.records.keys import KeyKind
 from heedful.services.engine import Engine
+from heedful.services.holdout import Holdout
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.vault.secret import installation_secret
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.time import DAY, Instant, SystemClock
@@ -27,6 +30,8 @@ from heedful.vocabulary.time import DAY, Instant, SystemClock
 _BATCH = 250
 _SOURCE = "playground"
 _HISTORY_DAYS = 14
+_YOU = "you"
+_LARGEST = 0.5  # whatever share is set
 _TASKS: set[asyncio.Task[None]] = set()
 
 
@@ -49,6 +54,7 @@ def add_to(app: typer.Typer) -> None:
         with tempfile.TemporaryDirectory(prefix="heedful-demo-") as temporary:
             folder = data or Path(temporary)
             keys, _ = opener.keys(folder)
+            _let_everybody_see(folder)
             write, secret = keys.create(KeyKind.WRITE, "demo"), keys.create(KeyKind.SECRET, "demo")
             _open_the_shop(opener, folder, world)
             code = run_server(
@@ -60,6 +66,16 @@ def add_to(app: typer.Typer) -> None:
             )
         if code:
             raise typer.Exit(code)
+
+
+def _let_everybody_see(folder: Path) -> None:
+    """Give a new shop a key under which the visitor that we and the README speak of is not held out."""
+    key = folder / "pseudonym.key"
+    while not key.exists():
+        pseudonyms = Pseudonyms(installation_secret(key))
+        if not Holdout(pseudonyms, _LARGEST).holds(pseudonyms.anonymous(_YOU)):
+            return
+        key.unlink()
 
 
 def _open_the_shop(opener: Opener, folder: Path, world: World) -> None:
@@ -96,9 +112,9 @@ def _with_pictures(world: World) -> list[dict[str, object]]:
 def _opened(address: str, engine: Engine, world: World, write: str, secret: str, *, live: bool) -> None:
     """Say how to try it, and let visitors in. Called in the server's loop."""
     item = world.items()[0]
-    ask = f'curl -s {address}/v1/recommend -u {secret}: -d \'{{"anonymousId":"you","limit":3}}\''
+    ask = f'curl -s {address}/v1/recommend -u {secret}: -d \'{{"anonymousId":"{_YOU}","limit":3}}\''
     click = (
-        f'curl -s {address}/v1/track -u {write}: -d \'{{"anonymousId":"you",'
+        f'curl -s {address}/v1/track -u {write}: -d \'{{"anonymousId":"{_YOU}",'
         f'"event":"Product Viewed","properties":{{"product_id":"{item.id}"}}}}\''
     )
     lines = (

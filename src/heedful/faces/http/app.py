@@ -21,8 +21,10 @@ from heedful.faces.http.items import Items
 from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.operations import Live, Operations, Ready
+from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
 from heedful.faces.http.recommending import Recommending
+from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
@@ -51,6 +53,7 @@ def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False)
         *Items(engine, gate, meters).routes(),
         *Decisions(engine).routes(),
         *Measuring(engine, meters).routes(),
+        *Placements(engine, gate).routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -95,7 +98,11 @@ def described(framework: FastAPI) -> dict[str, Any]:
         routes=framework.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    return openapi.merged(own, (Live, Ready, RecalledDecision, MetricList, MetricAnswer))
+    shapes = (
+        Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
+        PlacementVersions, Preview,
+    )  # fmt: skip
+    return openapi.merged(own, shapes)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

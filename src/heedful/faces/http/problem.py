@@ -15,7 +15,16 @@ from types import MappingProxyType
 import msgspec
 
 from heedful.faces.http.exchange import Headers, Reply
-from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, Overloaded, TooLarge
+from heedful.vocabulary.errors import (
+    Conflict,
+    HeedfulError,
+    Invalid,
+    LogUnavailable,
+    NotFound,
+    Overloaded,
+    RecordsUnavailable,
+    TooLarge,
+)
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -37,14 +46,18 @@ KINDS = MappingProxyType({
                         "name of Basic credentials. Collecting also takes it as `writeKey` in the body."),
     "key_unknown": Kind(401, "This key is not known", "`heedful keys` lists them and makes new ones."),
     "key_not_allowed": Kind(403, "This key may not do this", "Use a secret key (sk_), and only on a server."),
+    "placement_invalid": Kind(400, "The placement is not valid", "Correct what `path` names."),
     "not_found": Kind(404, "There is no such thing", "Check the name; /openapi.json lists every route."),
     "method_not_allowed": Kind(405, "This route does not take this method", "Use a method that Allow names."),
     "too_slow": Kind(408, "The body did not arrive in time", "Try again, with a smaller body."),
+    "version_conflict": Kind(412, "Another version is in force", "Read it again, and change that one."),
     "too_large": Kind(413, "The request is too large", "Send less at a time. Nothing was stored."),
     "encoding_unknown": Kind(415, "This Content-Encoding is not known", "Send gzip, deflate or none."),
     "overloaded": Kind(429, "Too much waits already", "Try again after Retry-After seconds."),
     "internal": Kind(500, "Something failed here", "Tell the operator the requestId; the log has the rest."),
     "log_unavailable": Kind(503, "The log takes no writes", "Nothing was stored: send the same again later."),
+    "records_unavailable": Kind(503, "The definitions cannot be read or written", "Try again; what was in force "
+                                "goes on."),
     "not_ready": Kind(503, "Not ready yet", "Try again after Retry-After seconds."),
 })  # fmt: skip
 """Every failure that we say by this name. Other codes come with `request_invalid`'s status."""
@@ -91,13 +104,15 @@ def problem_of(error: HeedfulError) -> Problem:
     """What a failure from the inside is on the wire. What is nobody's business there becomes `internal`."""
     if isinstance(error, Invalid):
         return Problem(error.code, str(error), path=error.path)
-    if isinstance(error, TooLarge | NotFound):
+    if isinstance(error, TooLarge | NotFound | Conflict):
         return Problem(error.code, str(error))
     if isinstance(error, Overloaded):
         return Problem("overloaded", str(error), headers=retry_after(error.retry_after))
     if isinstance(error, LogUnavailable):
         headers = () if error.retry_after is None else retry_after(error.retry_after)
         return Problem("log_unavailable", "Nothing was stored.", headers=headers)
+    if isinstance(error, RecordsUnavailable):
+        return Problem("records_unavailable", "Nothing was changed.", headers=retry_after(1))
     return internal()
 
 
