@@ -26,6 +26,7 @@ from heedful.views.history import History
 from heedful.views.interpret import Interpreter, Share
 from heedful.views.meanings import Meanings
 from heedful.views.orders import OrderRow, Orders, columns
+from heedful.views.repeats import Repeats
 from heedful.views.rows import Rows
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
@@ -67,6 +68,7 @@ class Fold:
             self.history, self.items, self.subjects, self.kinds, self.meanings.joins, idle=idle
         )
         self.trends = Trends(self.items, self.meanings.weights)
+        self.repeats = Repeats(self.history, self.items, self.meanings.seen)
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
         self.cursor = Cursor()
@@ -81,8 +83,8 @@ class Fold:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that count rows, in the order in which they must be told: sessions read the history."""
-        return self.history, self.sessions, self.trends
+        """The views that count rows, in the order in which they must be told: sessions and repeats read the history."""
+        return self.history, self.sessions, self.trends, self.repeats
 
     def apply(self, batch: Sequence[Stored]) -> None:
         """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.
