@@ -25,9 +25,10 @@ def slow(rows: list[Row], subject: str, limit: int, at: int | None) -> list[tupl
     now = mine[-1].at if at is None and mine else at or 0
     lines: dict[str, list[Row]] = {}
     for row in reversed(mine):
-        if row.item is not None and row.kind in (VIEW, CART, PURCHASE, REFUND):
-            if row.item in lines or len(lines) < limit:
-                lines.setdefault(row.item, []).append(row)
+        if row.item is None or row.kind not in (VIEW, CART, PURCHASE, REFUND):
+            continue
+        if row.item in lines or len(lines) < limit:
+            lines.setdefault(row.item, []).append(row)
     told: list[tuple[object, ...]] = []
     for item, own in lines.items():
         joined = [row for row in own if row.kind != REFUND]

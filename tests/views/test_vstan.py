@@ -128,7 +128,14 @@ def test_what_lies_near_the_shared_item_and_what_is_younger_comes_first() -> Non
 
 @pytest.mark.parametrize(
     "shape",
-    [Shape(place=0), Shape(half_life=0), Shape(nearness=-1), Shape(decay=0), Shape(rarity=101), Shape(rarity=-1)],
+    [
+        Shape(place=0),
+        Shape(half_life=0),
+        Shape(nearness=-1),
+        Shape(decay=0),
+        Shape(rarity=101),
+        Shape(rarity=-1),
+    ],
 )
 def test_a_shape_without_scale_is_refused(shape: Shape) -> None:
     with pytest.raises(ValueError, match="scales must be above 0"):

@@ -11,10 +11,14 @@ _ABOUT = {
     "sessions": ("viewed_together", "Looked at in the same visits as “{}”"),
     "next": ("viewed_next", "Often looked at next after “{}”"),
     "together": ("bought_together", "Often bought or put into the basket in the same visit as “{}”"),
+    "vstan": ("viewed_together", "Looked at in the same visits as “{}”"),
+    "bought": ("bought_with", "Bought by people who bought “{}”"),
+    "taste": ("taste", "Fits what you have turned to over time, such as “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),
 }
 _PLAIN = {
     "trending": Reason("popular", "Popular right now"),
+    "again": Reason("buy_again", "You had this before, and it may be time again"),
     "newest": Reason("new", "New here"),
 }
 

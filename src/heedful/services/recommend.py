@@ -11,6 +11,7 @@ import numpy as np
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.pipeline.again_source import BuyAgain
 from heedful.pipeline.candidates import KEPT
 from heedful.pipeline.conditions import compiled_condition, parse
 from heedful.pipeline.context import Context
@@ -18,6 +19,8 @@ from heedful.pipeline.filters import Filter, Holds
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.reasons import Reasons
 from heedful.pipeline.sources import SessionNeighbours
+from heedful.pipeline.taste_source import Taste
+from heedful.pipeline.visit_sources import BoughtWith, TimedNeighbours
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
@@ -34,8 +37,10 @@ MAX_EXCLUDED = 1_000
 MAX_NAME = 200
 """Characters of a person's id and of a placement's name, as of an event's: the decision keeps them."""
 _TRAIL = 6
-_OF_THE_TRAIL = SessionNeighbours.name
-"""The source that reads more of the trail than its newest item."""
+_PERSONAL = frozenset(
+    source.name for source in (SessionNeighbours, TimedNeighbours, BoughtWith, Taste, BuyAgain)
+)
+"""The sources that read more of the person than the newest item of the trail."""
 _NONE = np.empty(0, dtype=np.int32)
 _UNSAID = Instant(0)
 
@@ -146,7 +151,8 @@ class Recommend:
         # The item on the page may speak loudest for each and still not have spoken alone.
         candidates = self._pipeline.candidates
         rows = candidates.columns.row[slate.items]
-        return bool((candidates.scores[rows, self._pipeline.names.index(_OF_THE_TRAIL)] > 0).any())
+        columns = [place for place, name in enumerate(self._pipeline.names) if name in _PERSONAL]
+        return bool((candidates.scores[rows][:, columns] > 0).any())
 
     def _own_filters(self, request: RecommendRequest) -> tuple[Filter, ...]:
         if request.filter is None:

@@ -83,7 +83,7 @@ class Fold:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that count rows, in the order in which they must be told: sessions and repeats read the history."""
+        """The views that count rows, in the order in which they must be told: two of them read the history."""
         return self.history, self.sessions, self.trends, self.repeats
 
     def apply(self, batch: Sequence[Stored]) -> None:

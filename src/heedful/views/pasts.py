@@ -31,22 +31,22 @@ given back after it was last taken home."""
 _CART, _REFUND = BUILT_IN.index(CART), BUILT_IN.index(REFUND)
 _ROOM = 4 * MOST_TOUCHED
 _SHIFT = 32 - 14
-"""Fibonacci hashing (Knuth, volume 3, section 6.4) keeps the highest 14 bits, as many as _ROOM has."""
-assert 1 << (32 - _SHIFT) == _ROOM
+"""Fibonacci hashing (Knuth, volume 3, section 6.4) keeps the highest 14 bits: _ROOM is 2^14."""
 _FOREVER = Instant(2**62)
 
 
 class Touches(NamedTuple):
     """One line per item, newest first by its last row, shape (n,) each. Views that the next reading overwrites.
 
-    item: int32, dense. count: int32, rows that join a session, 0 for a thing that was only given back. first, last: int64, times of the oldest and newest.
+    item: int32, dense. times: int32, rows that join a session, 0 for a thing that was only given back.
+    first, last: int64, when the oldest and the newest row were.
     weight: float64, sum of meaning * 2^(-age / half_life) of those rows. deeds: uint8, bits.
     had: int32, on how many days (UTC) it was taken home. had_first, had_last: int64, when first and last; 0 for
     never.
     """
 
     item: NDArray[np.int32]
-    count: NDArray[np.int32]
+    times: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     weight: NDArray[np.float64]
@@ -63,7 +63,7 @@ class Pasts:
         self._history = history
         self._meanings = meanings
         self._lines = Touches(
-            item=np.zeros(MOST_TOUCHED, dtype=np.int32), count=np.zeros(MOST_TOUCHED, dtype=np.int32),
+            item=np.zeros(MOST_TOUCHED, dtype=np.int32), times=np.zeros(MOST_TOUCHED, dtype=np.int32),
             first=np.zeros(MOST_TOUCHED, dtype=np.int64), last=np.zeros(MOST_TOUCHED, dtype=np.int64),
             weight=np.zeros(MOST_TOUCHED), deeds=np.zeros(MOST_TOUCHED, dtype=np.uint8),
             had=np.zeros(MOST_TOUCHED, dtype=np.int32), had_first=np.zeros(MOST_TOUCHED, dtype=np.int64),
@@ -85,12 +85,12 @@ class Pasts:
             meanings = self._meanings
             count = int(
                 _read(
-                    self._history.handle, self._table, self._places, self._lines, subject, min(limit, MOST_TOUCHED),
-                    _FOREVER if at is None else at, float(half_life), meanings.joins, meanings.seen,
-                    meanings.weights,
+                    self._history.handle, self._table, self._places, self._lines, subject,
+                    min(limit, MOST_TOUCHED), _FOREVER if at is None else at, float(half_life),
+                    meanings.joins, meanings.seen, meanings.weights,
                 )
             )  # fmt: skip
-        return Touches(*(column[:count] for column in self._lines))
+        return Touches._make(column[:count] for column in self._lines)
 
 
 @compiled
@@ -119,7 +119,7 @@ def _read(
             places[line] = spot
             count += 1
             table[spot] = count
-            lines.item[line], lines.count[line], lines.weight[line] = item, 0, 0.0
+            lines.item[line], lines.times[line], lines.weight[line] = item, 0, 0.0
             lines.first[line], lines.last[line], lines.deeds[line] = rows.at[place], rows.at[place], 0
             lines.had[line], lines.had_first[line], lines.had_last[line] = 0, 0, 0
         when = rows.at[place]
@@ -129,7 +129,7 @@ def _read(
                 lines.deeds[line] |= RETURNED
             continue
         if joins[kind]:
-            lines.count[line] += 1
+            lines.times[line] += 1
             age = (rows.at[stop - 1] if at == _FOREVER else at) - when
             lines.weight[line] += weights[kind] * 2.0 ** (-age / half_life)
         lines.deeds[line] |= HAD if seen[kind] else CARTED if kind == _CART else OTHER

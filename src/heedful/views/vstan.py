@@ -47,7 +47,7 @@ _AGED = 50
 
 
 class Shape(NamedTuple):
-    """How fast each influence falls; every scale is above 0. Chosen on the validation clicks of `benchmarks.quality`.
+    """How fast each influence falls; every scale is above 0. Chosen on the validation clicks of `benchmarks`.
 
     place: positions in the current items, for similarity. half_life: microseconds, of a session's age.
     nearness: places from the neighbour's last matched item. decay: positions, of the newest matched item.
@@ -90,7 +90,9 @@ def tables(shape: Shape) -> Tables:
     decay = [round(unit * math.exp(-p / shape.decay)) for p in range(LONGEST)]
     return Tables(
         weight=np.array([sum(single[p] for p in positions) for positions in matched], dtype=np.int64),
-        length=np.array([round(unit / math.sqrt(max(1, n))) for n in range(_LONGEST_SESSION)], dtype=np.int64),
+        length=np.array(
+            [round(unit / math.sqrt(max(1, n))) for n in range(_LONGEST_SESSION)], dtype=np.int64
+        ),
         fade=np.array([round(unit * 2 ** (-step / STEPS)) for step in range(STEPS)], dtype=np.int64),
         near=np.array(
             [round(unit * math.exp(-d / shape.nearness)) for d in range(_LONGEST_SESSION)], dtype=np.int64
