@@ -15,8 +15,8 @@ expected of this person has passed:
     score = (n - 1 + 2 * rate) / (age + 2 * gap)
     due     now - last >= early * (span + 2 * gap) / (n - 1 + 2)
 
-On the last 30% of Online Retail and of Complete Journey this order finds more of what is bought again than the
-modified form of the paper, frequency or recency does (`python -m benchmarks.again`).
+On the last 30% of Online Retail and of Complete Journey this order finds more of what is bought again than
+popularity, frequency and recency do (`python -m benchmarks.again`).
 
 Only replenishable items can be due: what the catalogue says in `properties.replenishable` decides; where it says
 nothing, the person has had it on two days or more, or at least 20 people had it and a tenth of them again. What
