@@ -21,10 +21,12 @@ class DueNow:
 
     def of(self, context: Context) -> Due:
         """What is due at the question's moment, most likely first."""
-        if context is not self._context:
-            at = context.now if context.as_of is None else context.as_of
-            self._due = self._replenishment.read(context.subject, at)
-            self._context = context
+        return self._due if context is self._context else self.anew(context)
+
+    def anew(self, context: Context) -> Due:
+        """The same, read from the state of this moment whatever was read before."""
+        at = context.now if context.as_of is None else context.as_of
+        self._due, self._context = self._replenishment.read(context.subject, at), context
         return self._due
 
 
@@ -39,6 +41,6 @@ class BuyAgain:
     def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
         if not len(context.owned):
             return 0
-        due = self._due.of(context)
+        due = self._due.anew(context)
         candidates.add(column, due.items[:limit], due.scores[:limit], _THEMSELVES)
         return min(limit, len(due.items))

@@ -36,7 +36,7 @@ class BoughtWith:
 
     name = "bought_with"
 
-    def __init__(self, baskets: Baskets, *, newest: int = 40, trail: int = 3) -> None:
+    def __init__(self, baskets: Baskets, *, newest: int = 20, trail: int = 2) -> None:
         self._baskets, self._newest, self._trail = baskets, newest, trail
 
     def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:

@@ -24,7 +24,7 @@ from heedful.vocabulary.kinds import BUILT_IN, PURCHASE
 from heedful.vocabulary.time import DAY
 
 WITHIN = 14 * DAY
-MOST_ROWS = 256
+MOST_ROWS = 128
 """At most so many of a person's rows around one visit are looked at, the newest: some people are robots."""
 
 _PURCHASE = BUILT_IN.index(PURCHASE)
