@@ -25,9 +25,10 @@ from heedful.views.reading import Desk
 from heedful.views.rows import Rows
 from heedful.views.rules import Rules
 from heedful.views.sessions import LONGEST_IDLE, Sessions
+from heedful.views.vstan import Vstan
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.kinds import VIEW
-from heedful.vocabulary.time import SECOND
+from heedful.vocabulary.time import SECOND, Instant
 
 PUBLISHED_MRR = 0.3401
 Table = list[tuple[str, float, str, str]]
@@ -121,6 +122,22 @@ def neighbours_quality(test: str = "test", *, m: int = 1_502, k: int = 288, long
     return judged(answers)
 
 
+def timed_quality(test: str = "test", *, m: int = 200, k: int = 100, longest: int = 4) -> Quality:
+    """Quality of neighbours by time and order, as served, under the same protocol; asked at the last click."""
+    shop, asked = Shop(clicks("train")), clicks(test)
+    reader = Vstan(shop.desk)
+    moments: dict[str, list[float]] = {}
+    for session, seconds in zip(asked.session, asked.seconds, strict=True):
+        moments.setdefault(session, []).append(seconds)
+    last = [seconds for session in moments.values() for seconds in session[:-1]]
+    answers = []
+    for (current, target), seconds in zip(prefixes(asked, longest), last, strict=True):
+        codes = np.array([shop.items.find(item) for item in current], dtype=np.int32)
+        found = reader.read(codes, 20, Instant(int(seconds * SECOND)), m=m, k=k)
+        answers.append((found.items, shop.items.find(target)))
+    return judged(answers)
+
+
 def rules_quality(test: str = "test", *, m: int = 1_502, longest: int = 1) -> Quality:
     """Quality of sequential rules under the same protocol."""
     shop = Shop(clicks("train"))
@@ -134,11 +151,13 @@ def rules_quality(test: str = "test", *, m: int = 1_502, longest: int = 1) -> Qu
 
 def run() -> Table:
     """Rows of (name, value, unit, goal)."""
-    neighbours, rules = neighbours_quality(), rules_quality()
+    neighbours, timed, rules = neighbours_quality(), timed_quality(), rules_quality()
     return [
         ("session neighbours MRR@20", neighbours.mrr, "", f"{PUBLISHED_MRR} ± 0.003, as published"),
         ("session neighbours HR@20", neighbours.hit_rate, "", "0.665, a plain re-implementation"),
         ("session neighbours predictions", neighbours.predictions, "", "931"),
+        ("neighbours by time and order MRR@20", timed.mrr, "", ""),
+        ("neighbours by time and order HR@20", timed.hit_rate, "", ""),
         ("sequential rules MRR@20", rules.mrr, "", ""),
         ("sequential rules HR@20", rules.hit_rate, "", ""),
     ]

@@ -35,7 +35,7 @@ def test_it_agrees_and_counts_what_it_read(tmp_path: Path) -> None:
         found = shop.engine.verify(told.append)
         assert found.agrees
         assert found.events == shop.engine.place() == told[-1]
-        assert found.live.keys() == {"history", "sessions", "trends", "catalogue", "orders"}
+        assert found.live.keys() == {"history", "sessions", "trends", "repeats", "catalogue", "orders"}
     with Shop(tmp_path) as shop:
         assert shop.verify().events == found.events + 1  # the decision came with the closing
         assert shop.verify().agrees
@@ -62,9 +62,14 @@ def an_order(fold: Fold) -> None:
     fold.orders.apply(OrderEvent(7, PURCHASE, 0, Instant(7), 7, (OrderLine(0, 1, 7),)))
 
 
+def a_repeat(fold: Fold) -> None:
+    fold.repeats.table[0] += 1
+
+
 TAMPERING: dict[str, Callable[[Fold], object]] = {
     "history": lambda fold: fold.history.apply(one_row()),
     "trends": lambda fold: fold.trends.apply(one_row()),
+    "repeats": a_repeat,
     "catalogue": lambda fold: fold.catalogue.apply([ItemChange(0, Instant(7), 7, Item(ItemId("tent")))]),
     "orders": an_order,
 }

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from heedful.pipeline.again_source import DueNow
 from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.context import Context
 from heedful.views.catalogue import Catalogue
@@ -55,12 +56,25 @@ class NotExcluded:
 
 
 class NotOwned:
-    """Out go items the person is taken to have."""
+    """Out go items the person is taken to have, unless one of them is due to be bought again.
+
+    due: what is due for a question's person; without it nothing ever is.
+    """
 
     name = "owned"
 
+    def __init__(self, due: DueNow | None = None) -> None:
+        self._due = due
+
     def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
-        return candidates.remove_items(context.owned, reason) if len(context.owned) else 0
+        owned = context.owned
+        if not len(owned):
+            return 0
+        if self._due is not None:
+            due = self._due.of(context).items
+            if len(due):
+                owned = owned[~np.isin(owned, due, kind="sort")]
+        return candidates.remove_items(owned, reason)
 
 
 class NotHidden:

@@ -13,10 +13,14 @@ _ABOUT = {
     "together": ("bought_together", "Often bought or put into the basket in the same visit as “{}”"),
     "similar": ("similar", "Described much like “{}”"),
     "fresh": ("new_similar", "New here, and much like “{}”"),
+    "vstan": ("viewed_together", "Looked at in the same visits as “{}”"),
+    "bought": ("bought_with", "Bought by people who bought “{}”"),
+    "taste": ("taste", "Fits what you have turned to over time, such as “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),
 }
 _PLAIN = {
     "trending": Reason("popular", "Popular right now"),
+    "again": Reason("buy_again", "You had this before, and it may be time again"),
     "newest": Reason("new", "New here"),
     "pins": Reason("picked", "Hand-picked"),
 }

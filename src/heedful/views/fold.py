@@ -27,6 +27,7 @@ from heedful.views.interpret import Interpreter, Share
 from heedful.views.meanings import Meanings
 from heedful.views.orders import OrderRow, Orders, columns
 from heedful.views.outcomes import Outcomes
+from heedful.views.repeats import Repeats
 from heedful.views.rows import Rows
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
@@ -70,6 +71,7 @@ class Fold:
         )
         self.trends = Trends(self.items, self.meanings.weights)
         self.outcomes = Outcomes(self.history, self.items, self.subjects)
+        self.repeats = Repeats(self.history, self.items, self.meanings.seen)
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
         self.cursor = Cursor()
@@ -85,7 +87,7 @@ class Fold:
     @property
     def views(self) -> tuple[View, ...]:
         """The views that count rows, in the order in which they must be told: two of them read the history."""
-        return self.history, self.sessions, self.trends, self.outcomes
+        return self.history, self.sessions, self.trends, self.repeats, self.outcomes
 
     def apply(self, batch: Sequence[Stored]) -> None:
         """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.

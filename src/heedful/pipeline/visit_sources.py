@@ -1,0 +1,48 @@
+"""Sources that read what people did in the same visit, and in visits close by."""
+
+from __future__ import annotations
+
+from heedful.pipeline.candidates import Candidates
+from heedful.pipeline.context import Context
+from heedful.views.baskets import Baskets
+from heedful.views.vstan import Vstan
+
+
+class TimedNeighbours:
+    """Items of the sessions most like this one, the younger and the nearer to what is shared the more: VSTAN
+    (Ludewig et al., UMUAI 2021) on the live index.
+
+    newest: sessions read per item (m). count: sessions that count (k). trail: items of the trail that count.
+    The person's own newest session is no neighbour: it is what is asked about.
+    """
+
+    name = "vstan"
+
+    def __init__(self, vstan: Vstan, *, newest: int = 200, count: int = 100, trail: int = 4) -> None:
+        self._vstan, self._newest, self._count, self._trail = vstan, newest, count, trail
+
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        trail = context.trail[: self._trail]
+        if not len(trail):
+            return 0
+        at = context.now if context.as_of is None else context.as_of
+        found = self._vstan.peek(trail, limit, at, m=self._newest, k=self._count, apart=context.subject)
+        candidates.add(column, found.items, found.scores, found.because)
+        return len(found.items)
+
+
+class BoughtWith:
+    """What people who bought the newest items of the trail bought with them, or within two weeks."""
+
+    name = "bought_with"
+
+    def __init__(self, baskets: Baskets, *, newest: int = 20, trail: int = 2) -> None:
+        self._baskets, self._newest, self._trail = baskets, newest, trail
+
+    def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
+        trail = context.trail[: self._trail]
+        if not len(trail):
+            return 0
+        found = self._baskets.peek(trail, limit, m=self._newest)
+        candidates.add(column, found.items, found.scores, found.because)
+        return len(found.items)
