@@ -1,7 +1,7 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, decisions, http, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
-(10,000,000 when unset), about eight minutes on two cores.
+log, sessions, decisions, http, quality, loop. `loop` takes the number of events in its log from
+HEEDFUL_BENCH_EVENTS (10,000,000 when unset), about eight minutes on two cores.
 """
 
 from __future__ import annotations
