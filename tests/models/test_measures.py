@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from heedful.models.measures.catalogue import definitions
 from heedful.models.measures.intervals import apart, mean, median, quantile, ratio, share

@@ -77,7 +77,8 @@ def decisions(draw: st.DrawFn) -> Decision:
 def steps_off(before: list[float], after: list[float]) -> bool:
     """Whether a score lies further than half a step from what it was."""
     span = max(before, default=0.0) - min(before, default=0.0)
-    return any(abs(b - a) > span * (0.5 / 65_535 + 1e-6) for b, a in zip(before, after, strict=True))
+    least = 1e-30 + 1e-15 * max(map(abs, before), default=0.0)  # ranges below that count as none
+    return any(abs(b - a) > least + span * (0.5 / 65_535 + 1e-6) for b, a in zip(before, after, strict=True))
 
 
 @given(decisions())

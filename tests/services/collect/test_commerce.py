@@ -226,8 +226,8 @@ def test_a_page_is_about_its_own_item_or_none() -> None:
         "page", {"messageId": "1", "userId": "u", "name": "Home", "properties": {"products": [{"sku": "a"}]}}
     )
     door.send("screen", {"messageId": "2", "userId": "u", "name": "Item", "properties": {"product_id": "a"}})
-    assert (Door().track("1").kind, Door().track("1").lines) == (kinds.PAGE, ())
-    assert (Door().track("2").kind, Door().track("2").lines) == (kinds.SCREEN, (Line("a"),))
+    assert (door.event("1").kind, door.event("1").lines) == (kinds.PAGE, ())
+    assert (door.event("2").kind, door.event("2").lines) == (kinds.SCREEN, (Line("a"),))
 
 
 @pytest.mark.parametrize(
