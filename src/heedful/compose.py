@@ -37,6 +37,7 @@ from heedful.pipeline.sources import (
 from heedful.records.keys import KeyKind, Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
+from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.recommend import Recommend
@@ -236,6 +237,7 @@ def _engine(
         recommend=Recommend(
             fold=fold, pipeline=pipeline_of(fold), commits=commits, pseudonyms=pseudonyms, clock=clock
         ),
+        decide=Decide(fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock),
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=snapshots,
         snapshot_every=settings.snapshot_every,

@@ -164,7 +164,8 @@ def histories(draw: st.DrawFn) -> list[Record]:
     for decision in draw(st.lists(st.sampled_from(DECISIONS), unique=True)):
         made.append(
             chosen(
-                decision, draw(times), draw(st.sampled_from((None, *["ada"] * 5, "bo"))), placement=draw(st.sampled_from("PPPQ")),
+                decision, draw(times), draw(st.sampled_from((None, *["ada"] * 5, "bo"))),
+                placement=draw(st.sampled_from("PPPQ")),
                 variant=draw(st.sampled_from("ab")), cell=draw(st.integers(0, 1)),
                 features=draw(st.lists(st.integers(-127, 127), max_size=2)),
             )

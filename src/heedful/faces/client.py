@@ -18,6 +18,7 @@ from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 T = TypeVar("T")
 
@@ -97,6 +98,21 @@ class Client:
             raise Invalid("request_invalid", str(error)) from error
         outcome: list[RecommendAnswer | HeedfulError] = []
         self.engine.recommend(request, outcome.append)
+        return _only(outcome)
+
+    def decide(self, user_id: str | None = None, **question: Any) -> DecideAnswer:
+        """A variant for somebody: `user_id` or `anonymous_id`, and the fields of `DecideRequest` in snake case.
+
+        Raises Invalid.
+        """
+        wire = {_camel(name): value for name, value in question.items()}
+        try:
+            request = msgspec.convert({"userId": user_id, **wire}, DecideRequest)
+            msgspec.json.encode(request)
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            raise Invalid("request_invalid", str(error)) from error
+        outcome: list[DecideAnswer | HeedfulError] = []
+        self.engine.decide(request, outcome.append)
         return _only(outcome)
 
     def verify(self) -> Verification:

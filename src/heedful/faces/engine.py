@@ -11,6 +11,7 @@ from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 
 class Engine(Protocol):
@@ -26,6 +27,9 @@ class Engine(Protocol):
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer one question. Raises Invalid at once."""
+
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        """Choose a variant. Raises Invalid at once."""
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Write items; durable and folded when `done` is called, with one fate per item, in order."""

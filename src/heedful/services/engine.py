@@ -16,6 +16,7 @@ from heedful.objects.folder import Folder
 from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
+from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.recommend import Recommend
 from heedful.services.verify import Verification, verify
@@ -28,6 +29,7 @@ from heedful.vocabulary.item import Item
 from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 from heedful.vocabulary.time import DAY, Clock, Instant
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -62,6 +64,7 @@ class Engine:
         collect: Collect,
         describe: Describe,
         recommend: Recommend,
+        decide: Decide,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         snapshot_every: int,
@@ -75,6 +78,7 @@ class Engine:
         self.collecting = collect
         self.describing = describe
         self.recommending = recommend
+        self.deciding = decide
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -138,6 +142,10 @@ class Engine:
         self._waiting.append(waiting)
         self.later(PATIENCE, lambda: self._answer(waiting, behind=True))
 
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        """Choose a variant. Raises Invalid at once."""
+        done(self.deciding.decide(request))
+
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
         self.describing.put(items, done)
@@ -164,7 +172,8 @@ class Engine:
                 "log_commits_total": float(self._commits.commits),
                 "log_records_total": float(self._commits.records),
                 "log_commit_seconds_total": self._commits.seconds,
-                "decisions_total": float(self.recommending.decisions),
+                "decisions_total": float(self.recommending.decisions + self.deciding.decisions),
+                "degraded_total": float(self.deciding.degraded),
                 "fold_position": float(self.place()),
                 "subjects": float(len(fold.subjects)),
                 "items": float(len(fold.items)),

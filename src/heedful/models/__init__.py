@@ -1,0 +1,1 @@
+"""What is learned beyond sums: functions of the views, the settings and a seed."""
