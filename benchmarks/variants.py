@@ -2,11 +2,12 @@
 
 A banner shows one of five wares of the playground, each of another department, to visitors of its crowd. What a
 visitor does follows the playground's truth: the chance of a click is its mean over the shoppers who share the
-visitor's context, so it is known, and regret is the chance of the best banner for that context on that day minus
-that of the one shown, summed up. Three streams of 4,000 visitors over 28 days: `steady` (one day's truth, no context),
-`drifting` (fashions come and go, no context), `contexts` (favourite department and thrift of the visitor, drifting).
-Every policy meets the same visitors, and the same visitor clicks on the same banners. Rewards come at once, because the
-peers cannot wait. All policies run with their defaults; our view is fed with the facts that the log would give it.
+visitor's context, so it is known, and regret is the chance of the best banner for that context on that day less
+that of the one shown, summed up. Three streams of 4,000 visitors over 28 days: `steady` (one day's truth,
+no context), `drifting` (fashions come and go, no context), `contexts` (favourite department and thrift of the
+visitor, drifting). Every policy meets the same visitors, and the same visitor clicks on the same banners. Rewards come at
+once, because the peers cannot wait. All policies run with their defaults; our view is fed with the facts that the
+log would give it.
 
 The peers are not dependencies: `pip install mabwiser==2.7.4 vowpalwabbit==9.11.9`. One that is absent is left out.
 Run as `python -m benchmarks.variants`.
@@ -15,6 +16,7 @@ Run as `python -m benchmarks.variants`.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
@@ -46,7 +48,7 @@ Floats = NDArray[np.float64]
 
 
 class Stream(NamedTuple):
-    """contexts: what is told, per cell. cell, day: int (rounds,). chance: (days, cells, arms). luck: (rounds, arms)."""
+    """contexts: what is told, by cell. cell, day: (rounds,). chance: (days, cells, arms). luck: (rounds, arms)."""
 
     contexts: list[dict[str, str | float | bool]]
     cell: NDArray[np.int64]
@@ -72,7 +74,9 @@ def stream(kind: str, seed: int) -> Stream:
     # Wares that are in fashion at some time, so that drift is felt; the one of each department that rises most.
     rising = moods.max(axis=0)
     departments = rng.permutation(len(DEPARTMENTS))[:ARMS]
-    wares = [int(np.where(world.catalogue.department == one, rising, -np.inf).argmax()) for one in departments]
+    wares = [
+        int(np.where(world.catalogue.department == one, rising, -np.inf).argmax()) for one in departments
+    ]
     loved = np.array([int(world.truth.goal_chances(who, today).argmax()) for who in range(600)])
     thrifty = world.crowd.thrift > np.median(world.crowd.thrift)
     favourite = np.where(np.isin(loved, departments), loved, -1)
@@ -87,7 +91,8 @@ def stream(kind: str, seed: int) -> Stream:
     if kind == "contexts":
         by_cell = np.stack([chance[:, these].mean(axis=1) for these in members], axis=1)
         contexts: list[dict[str, str | float | bool]] = [
-            {"favourite": DEPARTMENTS[one].name if one >= 0 else "other", "thrifty": two} for one, two in cells
+            {"favourite": DEPARTMENTS[one].name if one >= 0 else "other", "thrifty": two}
+            for one, two in cells
         ]
         weights = np.array([len(these) for these in members], dtype=float)
     else:
@@ -161,7 +166,7 @@ class MabWiser:
     """A policy of MABWiser over one-hot contexts with a constant."""
 
     def __init__(self, policy: Any, visitors: Stream, seed: int, *, linear: bool) -> None:
-        from mabwiser.mab import MAB
+        MAB = importlib.import_module("mabwiser.mab").MAB  # noqa: N806 - a class
 
         self._mab = MAB(list(range(ARMS)), policy, seed=seed)
         self._rows = one_hot(visitors.contexts) if linear else None
@@ -189,10 +194,10 @@ class MabWiser:
 
 
 class VowpalWabbit:
-    """`--cb_explore_adf` with an exploration; every action is a feature, and meets every feature of the context."""
+    """`--cb_explore_adf` with an exploration; every action is a feature and meets every one of the context."""
 
     def __init__(self, exploration: str, visitors: Stream, seed: int) -> None:
-        from vowpalwabbit import Workspace
+        Workspace = importlib.import_module("vowpalwabbit").Workspace  # noqa: N806 - a class
 
         crossing = "-q CA" if len(visitors.contexts) > 1 else ""
         self._vw = Workspace(
@@ -224,7 +229,9 @@ class VowpalWabbit:
 def one_hot(contexts: Sequence[Mapping[str, str | float | bool]]) -> Floats:
     """A constant and a column for each value, one row a context."""
     names = sorted({f"{name}={value}" for context in contexts for name, value in context.items()})
-    rows = [[1.0, *(float(n in {f"{k}={v}" for k, v in context.items()}) for n in names)] for context in contexts]
+    rows = [
+        [1.0, *(float(n in {f"{k}={v}" for k, v in context.items()}) for n in names)] for context in contexts
+    ]
     return np.array(rows)
 
 
@@ -238,12 +245,16 @@ def peers(kind: str) -> dict[str, Make]:
     if importlib.util.find_spec("mabwiser") is None:
         print("mabwiser is not installed: left out")
     else:
-        from mabwiser.mab import LearningPolicy as Learning
+        Learning = importlib.import_module("mabwiser.mab").LearningPolicy  # noqa: N806 - a class
 
         chosen = (
             {"LinTS": Learning.LinTS(), "LinUCB": Learning.LinUCB(), "LinGreedy": Learning.LinGreedy()}
             if linear
-            else {"Thompson": Learning.ThompsonSampling(), "UCB1": Learning.UCB1(), "greedy": Learning.EpsilonGreedy()}
+            else {
+                "Thompson": Learning.ThompsonSampling(),
+                "UCB1": Learning.UCB1(),
+                "greedy": Learning.EpsilonGreedy(),
+            }
         )
         for name, policy in chosen.items():
             found[f"mabwiser {name}"] = _mabwiser(policy, linear)
@@ -284,7 +295,9 @@ def run(seeds: Sequence[int] = SEEDS, kinds: Sequence[str] = STREAMS) -> list[Ro
         lost: dict[str, float] = {}
         for name, make in {"random": lambda _, seed: Uniform(seed), **ours(), **others}.items():
             began = perf_counter()
-            lost[name] = float(np.mean([regret(make(visitors[seed], seed), visitors[seed]) for seed in seeds]))
+            lost[name] = float(
+                np.mean([regret(make(visitors[seed], seed), visitors[seed]) for seed in seeds])
+            )
             spent = (perf_counter() - began) / len(seeds) / ROUNDS * 1e6
             rows.append(Row(f"{kind}: {name} ({spent:,.0f} µs a round)", lost[name], "clicks lost", ""))
         if others:

@@ -54,7 +54,7 @@ class VariantPlacement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     variants: tuple[Variant, ...]
     algorithm: Algorithm = Algorithm.THOMPSON
-    minimum_propensity: float = 0.01
+    minimum_propensity: float = 0.002
     reward: dict[str, float] = msgspec.field(default_factory=lambda: {CLICK: 1.0})
     half_life_days: float = 30.0
 

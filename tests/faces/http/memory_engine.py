@@ -16,6 +16,7 @@ from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 T = TypeVar("T")
 
@@ -71,6 +72,14 @@ class MemoryEngine:
             if item not in request.exclude
         ]
         answer = RecommendAnswer(DecisionId("d-1"), slate, False, self._position(), False)
+        self._finish(done, answer)
+
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        self._stumble()
+        if not request.variants:
+            raise Invalid("variants_missing", "Name variants.", path="variants")
+        first = request.variants[0]
+        answer = DecideAnswer(DecisionId("v-1"), first, 1.0, {first: 1.0}, False, self._position(), False)
         self._finish(done, answer)
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
