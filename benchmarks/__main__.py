@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one table each. Name one or more to run only those; `--json FILE` keeps the rows.
 
-log, sessions, http, quality, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
+log, sessions, quality, variants, loop. `loop` takes the number of events in its log from HEEDFUL_BENCH_EVENTS
 (10,000,000 when unset), about eight minutes on two cores.
 """
 
@@ -35,6 +35,12 @@ def _quality() -> Rows:
     return quality.run()
 
 
+def _variants() -> Rows:
+    from benchmarks import variants
+
+    return variants.run()
+
+
 def _loop() -> Rows:
     from benchmarks import loop
 
@@ -43,6 +49,7 @@ def _loop() -> Rows:
 
 BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "quality": ("Session neighbours on published clicks", _quality),
+    "variants": ("Variants: regret", _variants),
     "log": ("The log", _log),
     "sessions": ("The live session index", _sessions),
     "loop": ("The whole loop over HTTP", _loop),

@@ -3,11 +3,11 @@
 A banner shows one of five wares of the playground, each of another department, to visitors of its crowd. What a
 visitor does follows the playground's truth: the chance of a click is its mean over the shoppers who share the
 visitor's context, so it is known, and regret is the chance of the best banner for that context on that day less
-that of the one shown, summed up. Three streams of 4,000 visitors over 28 days: `steady` (one day's truth,
-no context), `drifting` (fashions come and go, no context), `contexts` (favourite department and thrift of the
-visitor, drifting). Every policy meets the same visitors, and the same visitor clicks on the same banners. Rewards come at
-once, because the peers cannot wait. All policies run with their defaults; our view is fed with the facts that the
-log would give it.
+that of the one shown, summed up. Three streams of 4,000 visitors over 28 days: `steady` (one day's truth, no
+context), `drifting` (fashions come and go, no context), `contexts` (favourite department and thrift of the
+visitor, drifting). Every policy meets the same visitors, and the same visitor clicks on the same banners. Rewards
+come at once, because the peers cannot wait. All policies run with their defaults; our view is fed with the facts
+that the log would give it.
 
 The peers are not dependencies: `pip install mabwiser==2.7.4 vowpalwabbit==9.11.9`. One that is absent is left out.
 Run as `python -m benchmarks.variants`.
@@ -170,14 +170,15 @@ class MabWiser:
 
         self._mab = MAB(list(range(ARMS)), policy, seed=seed)
         self._rows = one_hot(visitors.contexts) if linear else None
-        self._rng = np.random.default_rng([seed, 45])
         self._last: tuple[int, Any] = (0, None)
-        self._fitted = False
+        self._rounds = 0
 
     def choose(self, context: object, cell: int, day: int) -> int:
         row = None if self._rows is None else self._rows[cell : cell + 1]
-        if not self._fitted:
-            arm = int(self._rng.integers(ARMS))
+        if self._rounds < ARMS:
+            arm = (
+                self._rounds
+            )  # its upper bounds ignore an arm that was never played: each is played once first
         else:
             arm = int(self._mab.predict() if row is None else self._mab.predict(row))
         self._last = (arm, row)
@@ -186,11 +187,11 @@ class MabWiser:
     def learn(self, reward: int) -> None:
         arm, row = self._last
         told = ([arm], [reward]) if row is None else ([arm], [reward], row)
-        if self._fitted:
+        if self._rounds:
             self._mab.partial_fit(*told)
         else:
             self._mab.fit(*told)
-        self._fitted = True
+        self._rounds += 1
 
 
 class VowpalWabbit:
@@ -261,8 +262,13 @@ def peers(kind: str) -> dict[str, Make]:
     if importlib.util.find_spec("vowpalwabbit") is None:
         print("vowpalwabbit is not installed: left out")
     else:
-        for exploration in ("--squarecb", "--epsilon 0.05", "--bag 5", "--regcb"):
-            found[f"vw {exploration.removeprefix('--')}"] = _vowpal(exploration)
+        for exploration in (
+            "--squarecb",
+            "--epsilon 0.05",
+            "--bag 5",
+            "--regcb --cb_min_cost -1 --cb_max_cost 0",
+        ):
+            found[f"vw {exploration.split(' --')[0].removeprefix('--')}"] = _vowpal(exploration)
     return found
 
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from heedful.models.variants.draw import UNITS, draw, parts_of, probability
 from heedful.models.variants.features import moment_of
 from heedful.models.variants.fixed import in_shares
-from heedful.models.variants.posterior import DEVIATION_RIDGE, RIDGE, Beliefs, of_chances, of_lines, of_means
+from heedful.models.variants.posterior import (
+    DEVIATION_RIDGE,
+    RIDGE,
+    SPREAD,
+    Beliefs,
+    of_chances,
+    of_lines,
+    of_means,
+)
 from heedful.models.variants.squarecb import SCALE, inverse_gaps
 from heedful.models.variants.thompson import chances_of_being_best
 from heedful.views.variant_facts import CELLS, FEATURES, HIGHEST, ONE
@@ -115,7 +123,7 @@ def test_lines_are_ridge_regressions_around_the_common_one() -> None:
         inverse = np.linalg.inv(grams[arm] + DEVIATION_RIDGE * eye)
         own = common + inverse @ (crosses[arm] - grams[arm] @ common)
         assert beliefs.means[arm] == pytest.approx(x0 @ own)
-        assert beliefs.deviations[arm] == pytest.approx(beliefs.noise * np.sqrt(x0 @ inverse @ x0))
+        assert beliefs.deviations[arm] == pytest.approx(SPREAD * beliefs.noise * np.sqrt(x0 @ inverse @ x0))
 
 
 # The algorithms
