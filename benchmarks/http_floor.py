@@ -40,6 +40,7 @@ from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
 from heedful.vocabulary.time import SystemClock
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 SECONDS = 2
 ROUNDS = 3
@@ -74,6 +75,9 @@ class ConstantEngine:
 
     def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
         done(self._collected)
+
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        raise NotImplementedError
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         done(self._answer)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.compose import pipeline_of
+from heedful.compose.pipelines import pipeline_of
 from heedful.pipeline.features import NEVER, UNPOPULAR, Features
 from heedful.pipeline.pipeline import Pipeline
 from heedful.services.asking import Asking
@@ -107,7 +107,7 @@ def test_every_column_says_what_the_slow_way_says(
 ) -> None:
     shop = open_shop(deeds, shelf)
     context, pipeline = asked(shop, who, page)
-    features = Features(shop.engine.fold, pipeline.names, idle=IDLE)
+    features = Features(shop.engine.fold, pipeline.names)
     candidates = pipeline.candidates
     table = features.fill(context, candidates)
     assert table.shape == (len(candidates), len(features.names)) and np.isfinite(table).all()
@@ -133,7 +133,7 @@ def test_a_place_is_the_inverse_of_the_rank_in_the_sources_own_list(
 ) -> None:
     shop = open_shop(deeds, [])
     context, pipeline = asked(shop, who, None)
-    table = Features(shop.engine.fold, pipeline.names, idle=IDLE).fill(context, pipeline.candidates)
+    table = Features(shop.engine.fold, pipeline.names).fill(context, pipeline.candidates)
     for source in range(len(pipeline.names)):
         places = table[:, 2 * source + 1]
         ranks = sorted(round(1 / place) for place in places[places > 0])

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.compose import WEIGHTS, pipeline_of
+from heedful.compose.pipelines import WEIGHTS, pipeline_of
 from heedful.pipeline.context import Context
 from heedful.pipeline.pipeline import Slate, Stage
 from heedful.vocabulary.time import Instant

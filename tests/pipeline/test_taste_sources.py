@@ -11,11 +11,12 @@ from heedful.models.factors import Factors, fit
 from heedful.models.ials import Settings
 from heedful.models.sample import sample
 from heedful.pipeline.again_source import BuyAgain, DueNow
+from heedful.pipeline.arrangement import Straight
 from heedful.pipeline.candidates import Candidates
 from heedful.pipeline.context import Context
-from heedful.pipeline.filters import NotOwned
+from heedful.pipeline.exploration import Even, Slots
+from heedful.pipeline.filters import NotExcluded, NotOwned
 from heedful.pipeline.pipeline import Pipeline, Slate
-from heedful.pipeline.policy import Greedy
 from heedful.pipeline.ranker import Blend
 from heedful.pipeline.reasons import Reasons
 from heedful.pipeline.sources import Source
@@ -56,7 +57,9 @@ class Corner:
             fallback=(),
             filters=(NotOwned(due),),
             ranker=Blend(names, {**dict.fromkeys(names, 1.0), "again": 9.0}),
-            policy=Greedy(),
+            arrangements=lambda diversity, calibration: Straight(),
+            twins=NotExcluded(),
+            exploration=lambda share: Slots(share, Even()),
         )
         self.reasons = Reasons(self.pipeline.names, fold.catalogue, fold.items)
 

@@ -425,7 +425,7 @@ def test_an_answer_counts_as_shown_where_its_decision_has_lines() -> None:
     event = Event(kind=DECISION, user="ada", name="home", lines=(Line("tent"), Line("lamp")))
     at = shop.clock.now()
     record = Record(EventId("heedful:d"), subject, at, Instant(0), Instant(0), at, encode(event))
-    engine.recommending._commits.submit((record,), lambda _: None)
+    engine.recommending._keep._commits.submit((record,), lambda _: None)
     assert shown(shop, rule("do_not_repeat", hours=1), who="ada") == ["stove", "mug"]
 
 
@@ -471,4 +471,4 @@ def test_the_decision_says_which_version_of_the_placement_made_it() -> None:
     shop.put_placement("home")
     shop.recommend("ada", placement="home")
     shop.recommend("ada", placement="elsewhere")
-    assert [kept.version for _, _, kept in decisions_of(shop)] == [2, 0]
+    assert [kept.placement_version for _, _, kept in decisions_of(shop)] == [2, 0]

@@ -86,7 +86,7 @@ def test_an_event_from_outside_does_not_pass_for_a_decision() -> None:
 
 def test_the_sampled_share_keeps_every_candidate_with_what_its_sources_said() -> None:
     shop = a_shop()
-    shop.engine.recommending._full_share = 1.0
+    shop.engine.recommending._keep._full_share = 1.0
     answer = shop.recommend("ada", limit=1, explain=True)
     assert shop.decision(answer.decision_id).full
     stored = shop.engine.fold.find(EventId(f"heedful:{answer.decision_id}"))

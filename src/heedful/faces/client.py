@@ -21,6 +21,7 @@ from heedful.vocabulary.item import Item
 from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 T = TypeVar("T")
 
@@ -145,6 +146,21 @@ class Client:
     ) -> Preview:
         """What `draft` (fields in wire form) would answer to a question, beside what is in force."""
         return self.engine.preview(_question(user_id, {**question, "placement": name}), dict(draft))
+
+    def decide(self, user_id: str | None = None, **question: Any) -> DecideAnswer:
+        """A variant for somebody: `user_id` or `anonymous_id`, and the fields of `DecideRequest` in snake case.
+
+        Raises Invalid.
+        """
+        wire = {_camel(name): value for name, value in question.items()}
+        try:
+            request = msgspec.convert({"userId": user_id, **wire}, DecideRequest)
+            msgspec.json.encode(request)
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            raise Invalid("request_invalid", str(error)) from error
+        outcome: list[DecideAnswer | HeedfulError] = []
+        self.engine.decide(request, outcome.append)
+        return _only(outcome)
 
     def verify(self) -> Verification:
         """Fold the log from zero and compare digests with the live state, view by view."""

@@ -14,6 +14,7 @@ from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQues
 from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 
 class Engine(Protocol):
@@ -45,6 +46,9 @@ class Engine(Protocol):
 
     def metric(self, name: str, asked: MetricQuestion, waits: Waits | None = None) -> MetricAnswer:
         """One figure. waits: how long the face's own requests took. Raises NotFound, Invalid."""
+
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        """Choose a variant. Raises Invalid at once."""
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Write items; durable and folded when `done` is called, with one fate per item, in order."""

@@ -44,7 +44,9 @@ _NOTHING = np.empty(0, dtype=np.int32)
 
 
 class Arrangement(Protocol):
-    """Chooses places for the candidates that are kept."""
+    """Chooses places for the candidates that are kept. name: what decisions call it."""
+
+    name: str
 
     def arrange(
         self, candidates: Candidates, context: Context, keys: NDArray[np.uint64], *, size: int
@@ -57,6 +59,8 @@ class Arrangement(Protocol):
 
 class Straight:
     """The best first."""
+
+    name = "greedy"
 
     def arrange(
         self, candidates: Candidates, context: Context, keys: NDArray[np.uint64], *, size: int
@@ -81,6 +85,8 @@ class Balanced:
     the same weight, an item's categories sharing it; the trail where nothing else is said. At most 64
     categories of it count. Where the person has none, calibration changes nothing.
     """
+
+    name = "balanced"
 
     def __init__(
         self,
@@ -132,6 +138,8 @@ class DeterminantalGreedy:
     each place the candidate of the highest (1 - strength) * 2 * score + strength * log of what it adds to the
     determinant of the likenesses. The kernel is (1 - OWN) * likeness + OWN * identity, so that a second item
     of one kind is worth little and not nothing."""
+
+    name = "determinantal"
 
     def __init__(self, kinship: Kinship, strength: float, *, pool: int = POOL) -> None:
         self._kinship, self._strength, self._pool = kinship, checked(strength), pool

@@ -86,11 +86,10 @@ class Features:
     names: the columns. table: float32, one row a candidate, overwritten by the next question.
     """
 
-    def __init__(self, fold: Fold, sources: tuple[str, ...], *, idle: int) -> None:
-        """sources: the columns of the candidates. idle: microseconds after which a session has ended."""
+    def __init__(self, fold: Fold, sources: tuple[str, ...]) -> None:
+        """sources: the columns of the candidates."""
         self.names = names_of(sources)
         self._fold = fold
-        self._idle = idle
         self._room = np.zeros(MOST * len(self.names), dtype=np.float32)
 
     def fill(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
@@ -101,7 +100,7 @@ class Features:
         _fill(
             candidates.handle, fold.history.handle, self._room, popularity.logs, popularity.pool, popularity.start,
             popularity.hours, catalogue.price_minor, catalogue.published, catalogue.category, fold.meanings.joins,
-            context.trail, context.subject, context.as_of or context.now, self._idle,
+            context.trail, context.subject, context.as_of or context.now, fold.idle,
         )  # fmt: skip
         return self.table(len(candidates))
 

@@ -18,8 +18,9 @@ from heedful.views.handles import Handle
 class Model(Protocol):
     """Something fitted: a score for every row of a table of features."""
 
+    features: tuple[str, ...]
     base: float
-    """The mean score."""
+    """The columns it was fitted to, and the mean score."""
 
     def score(self, table: NDArray[np.float32], out: NDArray[np.float64]) -> None:
         """Write one finite score a row of `table`, float32 (n, features), to `out`, float64 (n,)."""
@@ -53,32 +54,44 @@ class Blend:
         _blend(candidates.handle, self._weights)
 
 
-class Fitted:
-    """A model over the features. What carried a row is the source that speaks loudest for it in the blend."""
+class Learned:
+    """A fitted model over the features, or the blend while there is none. What carried a row is in either case the
+    source that speaks loudest for it in the blend."""
 
-    def __init__(self, name: str, model: Model, features: Features, blend: Blend) -> None:
-        self.name = name
-        self._model = model
+    def __init__(self, blend: Blend, features: Features) -> None:
+        self.name = blend.name
         self.features = features
+        self.model: Model | None = None
         self._blend = blend
+
+    def adopt(self, name: str, model: Model) -> None:
+        """Rank by `model` from now on, if it was fitted to our features; by the blend if it was not."""
+        self.drop()
+        if model.features == self.features.names:
+            self.name, self.model = name, model
+
+    def drop(self) -> None:
+        """Rank by the blend from now on."""
+        self.name, self.model = self._blend.name, None
 
     def score(self, context: Context, candidates: Candidates) -> None:
         self._blend.score(context, candidates)
-        self._model.score(self.features.fill(context, candidates), candidates.totals)
-
-    @property
-    def base(self) -> float:
-        """The mean score: what a row has before anything is known of it."""
-        return self._model.base
+        if self.model is not None:
+            self.model.score(self.features.fill(context, candidates), candidates.totals)
 
     def tell(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
         """The features of every candidate once more, float32 (n, features)."""
         return self.features.fill(context, candidates)
 
     def shares(self, row: NDArray[np.float32]) -> dict[str, float]:
-        """What each group of features gave to the score of `row`; with `base` they sum to it."""
-        told: dict[str, float] = {}
-        for name, share in zip(self.features.names, self._model.shares(row).tolist(), strict=True):
+        """What each group of features gave to the score of `row`, and `base`, the mean score; they sum to it.
+
+        Empty where there is no model.
+        """
+        if self.model is None:
+            return {}
+        told: dict[str, float] = {"base": self.model.base}
+        for name, share in zip(self.features.names, self.model.shares(row).tolist(), strict=True):
             group = group_of(name)
             told[group] = told.get(group, 0.0) + share
         return told

@@ -16,10 +16,12 @@ from heedful.objects.folder import Folder
 from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
+from heedful.services.decide import Decide
 from heedful.services.describe import Describe
+from heedful.services.fit.models import Models
 from heedful.services.measure import Measure
-from heedful.services.recall import Recall
 from heedful.services.placements import Placements, Preview
+from heedful.services.recall import Recall
 from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
@@ -33,6 +35,7 @@ from heedful.vocabulary.outcome import Done, EngineStatus
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 from heedful.vocabulary.time import DAY, Clock, Instant
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -70,8 +73,11 @@ class Engine:
         recall: Recall,
         measure: Measure,
         placements: Placements,
+        decide: Decide,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
+        models: Models | None,
+        refresh: Callable[[], None],
         snapshot_every: int,
         retention_days: int,
         clock: Clock,
@@ -86,9 +92,12 @@ class Engine:
         self.recalling = recall
         self.measuring = measure
         self.placements = placements
+        self.deciding = decide
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
+        self.models = models
+        self.refresh = refresh
         self.empty_fold = empty_fold
         self._waiting: list[Waiting] = []
         self.snapshot_at = 0
@@ -153,6 +162,10 @@ class Engine:
         """What a draft of a placement (plain JSON values) would answer. Raises Invalid. Writes nothing."""
         return self.recommending.preview(request, self.placements.checked(request.placement, draft))
 
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        """Choose a variant. Raises Invalid at once."""
+        done(self.deciding.decide(request))
+
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
         self.describing.put(items, done)
@@ -208,7 +221,8 @@ class Engine:
                 "log_commits_total": float(self._commits.commits),
                 "log_records_total": float(self._commits.records),
                 "log_commit_seconds_total": self._commits.seconds,
-                "decisions_total": float(self.recommending.decisions),
+                "decisions_total": float(self.recommending.decisions + self.deciding.decisions),
+                "degraded_total": float(self.deciding.degraded),
                 "fold_position": float(self.place()),
                 "subjects": float(len(fold.subjects)),
                 "items": float(len(fold.items)),

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from heedful.pipeline.candidates import KEPT
 from heedful.pipeline.context import Context
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.placing import Spot
-from heedful.pipeline.ranker import Fitted
+from heedful.pipeline.ranker import Learned
 from heedful.views.dictionary import MISSING
 
 
-def trace(
-    pipeline: Pipeline, slate: Slate, context: Context, spot: Spot, *, held: bool
-) -> dict[str, Any]:
+def trace(pipeline: Pipeline, slate: Slate, context: Context, spot: Spot, *, held: bool) -> dict[str, Any]:
     """What the pipeline's last run did, as plain JSON values."""
     ids, candidates, names = pipeline.items.ids, pipeline.candidates, pipeline.names
     items, reasons = candidates.items, candidates.reasons
     kept = reasons == KEPT
     ranker = pipeline.ranker
-    features = ranker.tell(context, candidates)[kept] if isinstance(ranker, Fitted) else None
+    learned = ranker if isinstance(ranker, Learned) and ranker.model is not None else None
     return {
         "subjectKnown": context.subject != MISSING,
         "placementVersion": spot.version,
@@ -56,14 +57,15 @@ def trace(
                 strict=True,
             )
         ],
-        **({} if features is None or not isinstance(ranker, Fitted) else _told(ranker, features)),
+        **({} if learned is None else _told(learned, learned.tell(context, candidates)[kept])),
     }
 
 
-def _told(ranker: Fitted, features: Any) -> dict[str, Any]:
+def _told(ranker: Learned, features: NDArray[np.float32]) -> dict[str, Any]:
     """The features of every candidate, and what each group of them gave to its score."""
     return {
-        "features": [dict(zip(ranker.features.names, row, strict=True)) for row in features.round(6).tolist()],
-        "base": ranker.base,
+        "features": [
+            dict(zip(ranker.features.names, row, strict=True)) for row in features.round(6).tolist()
+        ],
         "shares": [ranker.shares(row) for row in features],
     }

@@ -13,7 +13,7 @@ from heedful.pipeline.features import Features
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.placing import Spot
 from heedful.pipeline.policy import Greedy
-from heedful.pipeline.ranker import Fitted
+from heedful.pipeline.ranker import Learned
 from heedful.views.dictionary import Items
 from heedful.vocabulary.decision import (
     REASON_NUMBERS,
@@ -130,8 +130,8 @@ class KeepDecisions:
         return [item for item, _ in left], [total for _, total in left]
 
     def _everything(self, slate: Slate, pipeline: Pipeline) -> bytes:
-        """All candidates with what each source said of them, or every feature where a model looked at them, and how
-        likely each was to be shown at all."""
+        """All candidates with what each source said of them, or every feature where a model looked at them, and
+        how likely each was to be shown at all."""
         candidates = pipeline.candidates
         kept = candidates.reasons == KEPT
         items = candidates.items[kept]
@@ -142,14 +142,18 @@ class KeepDecisions:
         names = list(pipeline.names) if features is None else list(features.names)
         table = candidates.scores[kept] if features is None else features.table(len(candidates))[kept]
         everything = Everything(
-            [ids[item] for item in items.tolist()], names, table.astype("<f4").tobytes(), propensities.tobytes()
+            [ids[item] for item in items.tolist()],
+            names,
+            table.astype("<f4").tobytes(),
+            propensities.tobytes(),
         )
         return encode_everything(everything)
 
 
 def _features_of(pipeline: Pipeline) -> Features | None:
     """The features that the ranker has just looked at."""
-    return pipeline.ranker.features if isinstance(pipeline.ranker, Fitted) else None
+    ranker = pipeline.ranker
+    return ranker.features if isinstance(ranker, Learned) and ranker.model is not None else None
 
 
 def _unwatched(outcome: object) -> None:

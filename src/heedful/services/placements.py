@@ -18,6 +18,7 @@ from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
 from heedful.vocabulary.placement import Placement, placement_of
 from heedful.vocabulary.recommendation import RecommendAnswer
 from heedful.vocabulary.time import Clock, iso
+from heedful.vocabulary.variants import Algorithm, Variant, VariantPlacement
 
 KIND = "placement"
 MOST_NOTE = 1_000
@@ -90,6 +91,20 @@ class Placements:
         if self._ticks() >= self._next_look:
             self._look()
         return self._standing.get(name)
+
+    def variants(self, name: str) -> VariantPlacement | None:
+        """The contents that are chosen from under `name`; None where none are defined."""
+        standing = self.standing(name)
+        placement = None if standing is None else standing.placement
+        if placement is None or placement.kind != "variants":
+            return None
+        return VariantPlacement(
+            variants=tuple(Variant(one.id, one.payload or None) for one in placement.variants),
+            algorithm=Algorithm(placement.algorithm),
+            minimum_propensity=placement.minimum_propensity,
+            reward={placement.reward: 1.0},
+            half_life_days=placement.half_life_days or 0.0,
+        )
 
     def list(self) -> PlacementList:
         """Every placement that is defined, by name."""

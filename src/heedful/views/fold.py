@@ -31,6 +31,7 @@ from heedful.views.repeats import Repeats
 from heedful.views.rows import Rows
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
+from heedful.views.variants import WINDOWS, Variants
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record, Stored, offset_of, partition_of, position
@@ -48,6 +49,7 @@ class Fold:
 
     idle: a session ends after this many microseconds without an event.
     catalogue_required: whether an item must be described before it can be recommended.
+    windows: kinds that are outcomes of variants, and microseconds for which they count.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Fold:
         meanings: Mapping[str, Meaning] | None = None,
         idle: int = 30 * MINUTE,
         catalogue_required: bool = False,
+        windows: Mapping[str, int] = WINDOWS,
     ) -> None:
+        self.idle = idle
         self.items = Items(pseudonyms)
         self.kinds = Kinds()
         self.subjects = Subjects()
@@ -74,6 +78,7 @@ class Fold:
         self.repeats = Repeats(self.history, self.items, self.meanings.seen)
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
+        self.variants = Variants(self.history, self.subjects, self.kinds, windows)
         self.cursor = Cursor()
         self.floor = NO_FLOOR
         self.claims = claims
@@ -81,13 +86,14 @@ class Fold:
         self._fingerprint = pseudonyms.fingerprint
         self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode)
         self._settings = (
-            f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())}"
+            f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())} "
+            f"windows={sorted(windows.items())}"
         )
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that count rows, in the order in which they must be told: two of them read the history."""
-        return self.history, self.sessions, self.trends, self.repeats, self.outcomes
+        """The views that count rows, in the order in which they must be told: others read the history."""
+        return self.history, self.sessions, self.trends, self.repeats, self.outcomes, self.variants
 
     def apply(self, batch: Sequence[Stored]) -> None:
         """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.
@@ -268,6 +274,8 @@ class Fold:
         """Bring shares to the views: catalogue and orders first, then rows, taken before given."""
         self.catalogue.retract(removed.changes)
         self.catalogue.apply(added.changes)
+        self.variants.unlearn(removed.shown, removed.reactions)
+        self.variants.learn(added.shown, added.reactions)
         given, taken = self._resolve_orders(added, removed)
         for rows in (self._interpreter.rows(removed), columns(taken)):
             self._tell("retract", rows)

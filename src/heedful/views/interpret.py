@@ -19,6 +19,7 @@ from heedful.views.orders import OrderEvent, OrderLine
 from heedful.views.outcome_facts import Facts
 from heedful.views.outcomes import Group, Outcomes
 from heedful.views.rows import NO_ITEM, Rows
+from heedful.views.variant_facts import Reaction, Shown, is_about_variants, own_id, reaction, shown
 from heedful.vocabulary.decision import Outline, outline_of
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
@@ -64,7 +65,8 @@ class Paid(NamedTuple):
 
 @dataclass(slots=True)
 class Share:
-    """What a batch of records says: plain columns under construction, item changes, and order events."""
+    """What a batch of records says: plain columns under construction, item changes, order events, and what was
+    shown of variants and named afterwards."""
 
     subjects: list[SubjectId] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
@@ -78,6 +80,8 @@ class Share:
     answers: list[Answer] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     paid: list[Paid] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 class Interpreter:
@@ -107,6 +111,8 @@ class Interpreter:
             event = decode(record.body)
             kind = event.kind
             lines = event.lines
+            if event.decision and is_about_variants(event):
+                self._variant(record, event, fingerprint, share)
             if record.subject == NOBODY:
                 self._catalogue(record, event, fingerprint, share)
                 continue
@@ -195,6 +201,17 @@ class Interpreter:
             share.changes.append(ItemChange(self._items.code(item.id), record.at, fingerprint, item))
         elif event.kind == ITEM_DELETED:
             share.changes.append(ItemChange(self._items.code(event.name), record.at, fingerprint, None))
+
+    def _variant(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        nobody = record.subject == NOBODY
+        subject = -1 if nobody else int(self._subjects.codes((record.subject,))[0])
+        if event.kind == DECISION:
+            fact = shown(record, event, fingerprint, subject)
+            if fact is not None:
+                share.shown.append(fact)
+        else:
+            named = self._pseudonyms.fingerprint(own_id(event.decision))
+            share.reactions.append(reaction(record, event, fingerprint, subject, named))
 
     def _order(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
         key = self._pseudonyms.item_key

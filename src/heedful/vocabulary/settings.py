@@ -33,6 +33,17 @@ class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("smallest_group must be at least 1")
 
 
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """fit_every: a ranker is fitted in the background after this many new records, and no sooner than the log has
+    grown by half since the last fit; 0 for fits by hand only."""
+
+    fit_every: int = 20_000
+
+    def __post_init__(self) -> None:
+        if self.fit_every < 0:
+            raise ValueError("fit_every must be 0 or more")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from `settings.toml` in the data folder.
 
@@ -50,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_every: int = 1_000_000
     holdout: float = 0.05
     catalogue: CatalogueSettings = CatalogueSettings()
+    models: ModelSettings = ModelSettings()
     decisions: DecisionSettings = DecisionSettings()
     metrics: MetricsSettings = MetricsSettings()
     kinds: dict[str, Meaning] = {}

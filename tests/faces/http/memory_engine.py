@@ -21,6 +21,7 @@ from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.receipt import Status
 from heedful.vocabulary.recommendation import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
 from heedful.vocabulary.time import FixedClock, Instant
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 T = TypeVar("T")
 
@@ -94,6 +95,14 @@ class MemoryEngine:
         self.placements.checked(request.placement, draft)
         answer = RecommendAnswer(DecisionId("preview"), [], False, self._position(), False, trace={})
         return Preview(answer, answer, 0)
+
+    def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
+        self._stumble()
+        if not request.variants:
+            raise Invalid("variants_missing", "Name variants.", path="variants")
+        first = request.variants[0]
+        answer = DecideAnswer(DecisionId("v-1"), first, 1.0, {first: 1.0}, False, self._position(), False)
+        self._finish(done, answer)
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         self._stumble()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.quality import PUBLISHED_MRR, data_folder
-from heedful.compose import Heedful, pipeline_of
+from heedful.compose import Heedful
+from heedful.compose.pipelines import pipeline_of
 from heedful.faces.cli.files import opened
 from heedful.models.metrics.ranking import judge
 from heedful.pipeline.pipeline import Pipeline

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heedful.compose import pipeline_of, replaying
+from heedful.compose import replaying
+from heedful.compose.pipelines import pipeline_of
 from heedful.services.evaluate.evaluate import Plan, Systems, evaluate
 from heedful.services.evaluate.protocols import Protocol
 from heedful.services.evaluate.report import Report

@@ -8,19 +8,46 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from heedful.faces.cli.console import out, say_json, say_table
-from heedful.faces.cli.opener import Data, Json, there
+from heedful.faces.cli.console import out, progress, say_json, say_table
+from heedful.faces.cli.opener import Data, Json, opener_of, there
 from heedful.models.kinds import RANKERS, ranker_of
+from heedful.models.metrics.intervals import Estimate, Refusal
 from heedful.models.shelf import Shelf, Version
 from heedful.objects.folder import Folder
 
-app = typer.Typer(help="List, show, promote and roll back fitted models.", no_args_is_help=True)
+app = typer.Typer(help="Fit, list, show, promote and roll back fitted models.", no_args_is_help=True)
 
 Model = Annotated[str, typer.Argument(help="The model's id, or enough of its beginning.")]
 Place = Annotated[str, typer.Option(help="What the model is for.")]
 
 _SHOWN = 10
 """Features that a person is shown; JSON has them all."""
+
+
+@app.command()
+def fit(
+    context: typer.Context,
+    data: Data,
+    kind: Annotated[str, typer.Option(help="lambdamart, or linear, which is plainer.")] = "lambdamart",
+    placement: Annotated[str, typer.Option(help="Fit for this placement's own objective and sources.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="All chance comes from it.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Promote it even if it is worse.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a ranker to the log by replay, judge it beside the one in force, and promote it if it is not worse."""
+    with progress() as told:
+        verdict = opener_of(context).fit(
+            there(data), kind=kind, placement=placement, seed=seed, force=force, progress=told
+        )
+    if as_json:
+        say_json(verdict._asdict())
+        return
+    rows = [(name, *_interval(figure)) for name, figure in verdict.figures.items()]
+    say_table("MRR@20 on the newest questions", ("ranked by", "value", "95% interval"), [
+        *rows, ("gain", *_interval(verdict.gain)),
+    ])  # fmt: skip
+    state = "is in force" if verdict.promoted else "is worse than what answers now, and stays a candidate"
+    out.print(f"{verdict.version.id} {state}", markup=False, highlight=False)
 
 
 @app.command("list")
@@ -94,6 +121,12 @@ def _say(version: Version, as_json: bool) -> None:
 def _state(version: Version) -> str:
     stale = version.stale and version.state != "stale"
     return f"{version.state}, stale" if stale else version.state.value
+
+
+def _interval(figure: Estimate | Refusal) -> tuple[str, str]:
+    if isinstance(figure, Refusal):
+        return "-", figure.reason
+    return f"{figure.value:.4f}", f"{figure.low:.4f} to {figure.high:.4f}"
 
 
 def _figures(values: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from heedful.log.log import LogReader
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
 from heedful.services.evaluate.evaluate import Systems
+from heedful.services.fit.refit import Verdict
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.settings import Settings
 
@@ -37,12 +38,14 @@ class Opener:
     """engine: opens an engine over a folder (`compose.open_engine`).
     keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
     snapshot: brings a folder's newest snapshot up to date beside a running server.
+    fit: fits a ranker to a folder's log, beside a running server too (`compose.fit_beside`).
     replaying: what `heedful replay` compares, and how it reads a log.
     """
 
     engine: Callable[..., Engine]
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
+    fit: Callable[..., Verdict]
     replaying: Callable[[], Replaying] | None = None
 
 

@@ -77,26 +77,39 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
 
 
 async def _watch(engine: Engine, server: Server, data: Path) -> None:
-    """Stop the server when its log stops; let go of what is too old; start a snapshot beside it now and then."""
+    """Stop the server when its log stops; let go of what is too old; take up models that were promoted; and now
+    and then start a snapshot or a fit beside it, one at a time."""
     child: asyncio.subprocess.Process | None = None
-    while engine.stopped() is None:
-        await asyncio.sleep(_WATCH_SECONDS)
-        engine.retire()
-        if child is not None and child.returncode is not None:
-            if child.returncode:
-                _log.warning("snapshot_failed", exit_code=child.returncode)
-            child = None
-        elif child is None and engine.wants_snapshot():
-            engine.snapshot_at = engine.place()
-            child = await _snapshot(data)
+    work = ""
+    models = engine.models
+    try:
+        while engine.stopped() is None:
+            await asyncio.sleep(_WATCH_SECONDS)
+            engine.retire()
+            if models is not None and models.look():
+                _log.info("models_taken_up")
+            if child is not None and child.returncode is not None:
+                if child.returncode:
+                    _log.warning(f"{work}_failed", exit_code=child.returncode)
+                child = None
+            elif child is None and engine.wants_snapshot():
+                engine.snapshot_at = engine.place()
+                work, child = "snapshot", await _beside("snapshot", "--data", str(data))
+            elif child is None and models is not None and models.due(engine.place()):
+                models.begun(engine.place())
+                work, child = "fit", await _beside("models", "fit", "--data", str(data))
+    finally:
+        if child is not None and child.returncode is None and work == "fit":
+            child.terminate()  # a fit can begin again; a snapshot is soon done
     server.stop()
 
 
-async def _snapshot(data: Path) -> asyncio.subprocess.Process:
-    """A process of low priority that folds the log on from the last snapshot and writes the next."""
+async def _beside(*command: str) -> asyncio.subprocess.Process:
+    """A process of low priority that reads the log by itself: heavy work must not hold up an answer."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "heedful", "snapshot", "--data", str(data), stdout=asyncio.subprocess.DEVNULL
-    )
+        sys.executable, "-m", "heedful", *command,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
     os.setpriority(os.PRIO_PROCESS, child.pid, 19)
     return child
 

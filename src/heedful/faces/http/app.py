@@ -13,6 +13,7 @@ from starlette.routing import Match
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
+from heedful.faces.http.deciding import Deciding
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.exchange import Disconnected, Reply
@@ -86,6 +87,9 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters) -> dict[str, HotRoute
     recommend = "/v1/recommend"
     handlers = {"POST": Recommending(engine, gate, meters).post}
     routes[recommend] = HotRoute(recommend, handlers, meters.route(recommend))
+    decide = "/v1/decide"
+    handlers = {"POST": Deciding(engine, gate, meters).post}
+    routes[decide] = HotRoute(decide, handlers, meters.route(decide))
     return routes
 
 

@@ -14,6 +14,7 @@ from heedful.faces.http.problem import KINDS, ProblemDocument
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 Object = dict[str, Any]
 
@@ -75,6 +76,25 @@ _ANSWER: Object = {
     "position": "v1.42",
     "degraded": False,
 }
+_CHOICE: Object = {
+    "userId": "u-1",
+    "placement": "hero",
+    "variants": ["spring", "sale"],
+    "context": {"segment": "returning", "device": "phone", "hour": 18},
+}
+_CHOSEN: Object = {
+    "decisionId": "v-1",
+    "variant": "sale",
+    "propensity": 0.75,
+    "propensities": {"spring": 0.25, "sale": 0.75},
+    "personalized": True,
+    "position": "v1.42",
+    "degraded": False,
+}
+_ASK_ERRORS = (
+    "request_invalid", "json_invalid", "json_too_deep", "encoding_invalid", "key_missing", "key_unknown",
+    "key_not_allowed", "too_large", "encoding_unknown", "overloaded",
+)  # fmt: skip
 ITEM: Object = {
     "id": "p-17",
     "title": "Tea pot",
@@ -172,10 +192,21 @@ def hot_paths() -> Object:
             description="The answer reflects everything up to the position `after`, or it says `behind`.",
             body=content(RecommendRequest, _QUESTION),
             answer=content(RecommendAnswer, _ANSWER),
-            errors=("request_invalid", "json_invalid", "json_too_deep", "encoding_invalid", "key_missing",
-                    "key_unknown", "key_not_allowed", "too_large", "encoding_unknown", "overloaded"),
+            errors=_ASK_ERRORS,
         )
-    }  # fmt: skip
+    }
+    paths["/v1/decide"] = {
+        "post": operation(
+            "decide",
+            "Choose a variant",
+            tag="Recommend",
+            security=SECRET,
+            description="Outcomes that name the `decisionId`, or that follow it, are learned from.",
+            body=content(DecideRequest, _CHOICE),
+            answer=content(DecideAnswer, _CHOSEN),
+            errors=_ASK_ERRORS,
+        )
+    }
     return paths
 
 
@@ -229,7 +260,7 @@ def merged(document: Object, types: Sequence[type]) -> Object:
     """The framework's `document` with the hot routes and every schema in it. `types` are more to describe."""
     shapes = dict.fromkeys(
         (*(call[0] for call in CALLS.values()), ItemsCall, CollectAnswer, RecommendRequest, RecommendAnswer,
-         Item, ProblemDocument, *types)
+         DecideRequest, DecideAnswer, Item, ProblemDocument, *types)
     )  # fmt: skip
     _, schemas = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     paths = {**hot_paths(), **document["paths"]}

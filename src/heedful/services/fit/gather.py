@@ -1,7 +1,7 @@
 """Examples for a ranker: a replay in which every next interaction is a positive among its candidates.
 
 The questions are put to the pipeline that serves, at their own moment, over a fold that has learned what came
-before and nothing else, and the features are those that it fills. So a model meets in service what it was fitted to.
+before and nothing else, and the features are those that it fills. So a model meets in service what it learned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.settings import Settings
-from heedful.vocabulary.time import MINUTE, Instant
+from heedful.vocabulary.time import Instant
 
 Progress = Callable[[int, int], None]
 
@@ -92,8 +92,7 @@ class Gatherer:
         self._recorder = Recorder(self._stream, pseudonyms)
         self._asking = Asking(self._fold)
         self._pipeline = pipeline_of(self._fold)
-        idle = int(settings.idle_minutes * MINUTE) if stream.idle is None else stream.idle
-        self._features = Features(self._fold, self._pipeline.names, idle=idle)
+        self._features = Features(self._fold, self._pipeline.names)
         self._worth = np.array([objective.get(kind, 0.0) for kind in self._stream.names.kinds])
         self._random = np.random.default_rng(how.seed)
         self._described = 0

@@ -18,6 +18,7 @@ from heedful.services.evaluate.streams import Stream
 from heedful.services.fit.gather import Gathered, Gatherer, GatherSettings, Judged
 from heedful.views.fold import Fold
 from heedful.vocabulary.errors import Invalid
+from heedful.vocabulary.kinds import DEFAULT_MEANINGS, VIEW
 from heedful.vocabulary.settings import Settings
 
 DEPTH = 20
@@ -139,3 +140,18 @@ def _plain(ranks: Mapping[str, NDArray[np.float64]], name: str) -> dict[str, flo
         "hit_rate": float((values > 0).mean()),
         "questions": float(len(values)),
     }
+
+
+def worth_of(settings: Settings, objective: Mapping[str, float] | None = None) -> dict[str, float]:
+    """What an interaction of each kind is worth to a ranker.
+
+    Without an objective, what it weighs in trends. With one, what that says; looking at an item is what a click on
+    it comes to, so a view is worth what a click is, unless the objective names it.
+    """
+    meanings = {**DEFAULT_MEANINGS, **settings.kinds}
+    if objective is None:
+        return {kind: float(meaning.weight) for kind, meaning in meanings.items() if meaning.joins_session}
+    worth = {kind: weight for kind, weight in objective.items() if weight > 0}
+    if "click" in worth:
+        worth.setdefault(VIEW, worth["click"])
+    return worth

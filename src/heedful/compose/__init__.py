@@ -6,13 +6,14 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
@@ -20,48 +21,37 @@ from heedful.log.commit import GroupCommit, Writer
 from heedful.log.log import Bodies, Log, LogReader
 from heedful.log.memory import MemoryLog
 from heedful.log.sqlite import SqliteLog
+from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
-from heedful.pipeline.candidates import Candidates
-from heedful.pipeline.filters import NotExcluded, NotHidden, NotOwned, NotThisPage, Servable
 from heedful.pipeline.pipeline import Pipeline
-from heedful.pipeline.policy import Greedy
-from heedful.pipeline.ranker import Blend
 from heedful.pipeline.reasons import Reasons
-from heedful.pipeline.sources import (
-    BoughtTogether,
-    Newest,
-    NextItems,
-    Pins,
-    SessionNeighbours,
-    Source,
-    Trending,
-    TrendingInCategory,
-)
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
 from heedful.services import remember
 from heedful.services.collect import Collect
+from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
-from heedful.services.measure import Measure
-from heedful.services.recall import Recall
+from heedful.services.evaluate.streams import from_log
+from heedful.services.fit.gather import GatherSettings
+from heedful.services.fit.models import Models
+from heedful.services.fit.refit import Verdict, refit, worth_of
 from heedful.services.holdout import Holdout
+from heedful.services.keep import KeepDecisions
+from heedful.services.measure import Measure
 from heedful.services.placements import Placements
-from heedful.services.recommend import PipelineFactory, Recommend
+from heedful.services.recall import Recall
+from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
-from heedful.views.cooccurrence import Cooccurrence
 from heedful.views.fold import Fold
-from heedful.views.neighbours import Neighbours
-from heedful.views.reading import Desk
-from heedful.views.rules import Rules
 from heedful.views.trends import HORIZONS
-from heedful.vocabulary.errors import SettingsError
+from heedful.vocabulary.errors import NotFound, SettingsError
 from heedful.vocabulary.event import Stored
-from heedful.vocabulary.placement import Placement
+from heedful.vocabulary.placement import Placement, placement_of
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
 
@@ -69,24 +59,6 @@ if TYPE_CHECKING:
     from heedful.faces.cli.opener import Replaying
 
 MEMORY = ":memory:"
-
-WEIGHTS = {
-    "sessions": 1.0,
-    "next": 0.3,
-    "together": 0.3,
-    "category_7d": 0.1,
-    "trending_1d": 0.04,
-    "trending_7d": 0.04,
-    "trending_30d": 0.02,
-    "newest": 0.01,
-}
-"""What each source's normalised score is worth until a fitted ranker is in force."""
-
-MOST_PIPELINES = 32
-"""Choices of sources whose pipelines are kept; drafts bring ever new ones."""
-
-POPULAR = ("trending_1d", "trending_7d")
-"""The sources for people who are held out: nothing that goes by a person or a page."""
 
 Post = Callable[[Callable[[], None]], object]
 Progress = Callable[[str, int, int], None]
@@ -124,10 +96,8 @@ def open_engine(
     if str(where) == MEMORY:
         pseudonyms = Pseudonyms(secrets.token_bytes(32))
         # Nothing that is thrown away is worth a holdout.
-        return _engine(
-            MemoryLog(), Claims(), pseudonyms, settings or Settings(holdout=0.0), None, clock, post,
-            MemoryRecords(),
-        )  # fmt: skip
+        stores = Stores(MemoryLog(), Claims(), MemoryRecords(), None, None)
+        return _engine(stores, pseudonyms, settings or Settings(holdout=0.0), clock, post)
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = settings or read_settings(folder)
@@ -142,9 +112,11 @@ def open_engine(
         log.close()
         raise
     try:
-        snapshots = Folder(folder / "snapshots")
-        engine = _engine(log, claims, pseudonyms, settings, snapshots, clock, post, records)
+        shelf = Shelf(Folder(folder / "models"), clock)
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf)
+        engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
+        engine.refresh()
         log.recover(engine.fold.cursor)
     except BaseException:
         log.close()
@@ -159,7 +131,8 @@ def engine_over(log: FullLog, secret: bytes, *, clock: Clock | None = None) -> E
 
     secret: 32 bytes, the same in every process that writes or folds the log.
     """
-    return _engine(log, Claims(), Pseudonyms(secret), Settings(), None, clock or SystemClock(), None)
+    stores = Stores(log, Claims(), MemoryRecords(), None, None)
+    return _engine(stores, Pseudonyms(secret), Settings(), clock or SystemClock(), None)
 
 
 def read_settings(folder: Path) -> Settings:
@@ -207,45 +180,45 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
         return remember.take(fold, folder) if sum(fold.cursor.offsets) > begun else None
 
 
-def pipeline_of(fold: Fold, weights: Mapping[str, float] = WEIGHTS) -> Pipeline:
-    """A pipeline over a fold's views with the sources that have a weight; what fills up is always there."""
-    desk = Desk(fold.sessions, fold.items)
-    known: tuple[Source, ...] = (
-        SessionNeighbours(Neighbours(desk)),
-        NextItems(Rules(desk)),
-        BoughtTogether(Cooccurrence(desk)),
-        TrendingInCategory(fold.trends, fold.catalogue, "7d"),
-        Trending(fold.trends, "1d"),
-        Trending(fold.trends, "7d"),
-    )
-    sources = (*(source for source in known if weights.get(source.name, 0.0) > 0.0), Pins())
-    fallback: tuple[Source, ...] = (Trending(fold.trends, "30d"), Newest(fold.catalogue))
-    weights = {**{source.name: WEIGHTS[source.name] for source in fallback}, **weights}
-    return Pipeline(
-        items=fold.items,
-        candidates=Candidates(len(sources) + len(fallback), lambda: len(fold.items)),
-        sources=sources,
-        fallback=fallback,
-        filters=(Servable(fold.catalogue), NotThisPage(), NotExcluded(), NotOwned(), NotHidden()),
-        ranker=Blend([source.name for source in (*sources, *fallback)], weights),
-        policy=Greedy(),
-    )
+def fit_beside(
+    where: Path,
+    *,
+    kind: str = "lambdamart",
+    placement: str = "",
+    seed: int = 7,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Fit a ranker to the log of a data folder, beside a running server too, and promote it if it is not worse.
+
+    placement: fit for this placement's own objective and sources; "" for all that have no ranker of their own.
+    Raises NotFound, Invalid, SettingsError, Corrupt, OSError.
+    """
+    shelf = Shelf(Folder(where / "models"))
+    era, settings = shelf.era(), read_settings(where)
+    defined = _defined(where, placement) if placement else Placement(name="default")
+    with SqliteLog.reader(where / "log.sqlite3") as log:
+        end = log.end()
+        told = None if progress is None else lambda done, total: progress("reading the log", done, total)
+        stream = from_log(log, str(where), progress=told)
+    return refit(
+        stream, end.encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
+        objective=worth_of(settings, defined.objective if placement else None), kind=kind,
+        place=f"{RANKER}:{placement}" if placement else RANKER, how=GatherSettings(seed=seed), era=era,
+        force=force, told=progress,
+    )  # fmt: skip
 
 
-def pipelines_of(fold: Fold) -> PipelineFactory:
-    """Pipelines for placements: one for each choice of sources, made when first asked for."""
-    made: dict[tuple[tuple[str, float], ...], Pipeline] = {}
-
-    def pipeline(placement: Placement) -> Pipeline:
-        weights = WEIGHTS if placement.sources is None else placement.sources
-        key = tuple(sorted(weights.items()))
-        if key not in made:
-            if len(made) == MOST_PIPELINES:
-                made.pop(next(iter(made)))
-            made[key] = pipeline_of(fold, weights)
-        return made[key]
-
-    return pipeline
+def _defined(where: Path, placement: str) -> Placement:
+    """The version of `placement` that is in force. Raises NotFound."""
+    records = _records(where)
+    try:
+        found = records.current("placement", placement)
+    finally:
+        records.close()
+    if found is None or found.body is None:
+        raise NotFound(f"no placement {placement!r} is defined")
+    return placement_of(placement, found.body)
 
 
 def rehearse_kernels(told: Progress | None = None) -> None:
@@ -275,18 +248,22 @@ def _records(folder: Path) -> Records:
     return sqlite_records(folder / "records.sqlite3")
 
 
+class Stores(NamedTuple):
+    """What an engine keeps things in. snapshots, shelf: None where nothing is kept."""
+
+    log: FullLog
+    claims: Claims
+    records: Records
+    snapshots: Folder | None
+    shelf: Shelf | None
+
+
 def _engine(
-    log: FullLog,
-    claims: Claims,
-    pseudonyms: Pseudonyms,
-    settings: Settings,
-    snapshots: Folder | None,
-    clock: Clock,
-    post: Post | None,
-    records: Records,
+    stores: Stores, pseudonyms: Pseudonyms, settings: Settings, clock: Clock, post: Post | None
 ) -> Engine:
-    fold = _empty_fold(log, claims, pseudonyms, settings)
-    pipeline = pipeline_of(fold)
+    log, shelf = stores.log, stores.shelf
+    fold = _empty_fold(log, stores.claims, pseudonyms, settings)
+    pipelines = Pipelines(fold, shelf)
 
     def folded(stored: Sequence[Stored]) -> None:
         engine.folded(stored)
@@ -295,7 +272,7 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
-    placements = Placements(records, clock, sources=[*WEIGHTS])
+    placements = Placements(stores.records, clock, sources=pipelines.names)
     engine = Engine(
         log=log,
         fold=fold,
@@ -304,8 +281,8 @@ def _engine(
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,
-            pipelines=pipelines_of(fold),
-            popular=pipeline_of(fold, {name: WEIGHTS[name] for name in POPULAR}),
+            pipelines=pipelines.of,
+            popular=pipelines.popular(),
             placements=placements,
             holdout=Holdout(pseudonyms, settings.holdout),
             keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
@@ -313,10 +290,15 @@ def _engine(
             clock=clock,
         ),
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
-        recall=Recall(fold=fold, reasons=Reasons(pipeline.names, fold.catalogue, fold.items)),
+        recall=Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items)),
         placements=placements,
+        decide=Decide(
+            fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock, definitions=placements.variants
+        ),
+        refresh=pipelines.refresh,
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
-        snapshots=snapshots,
+        snapshots=stores.snapshots,
+        models=None if shelf is None else Models(shelf, pipelines.look, every=settings.models.fit_every),
         snapshot_every=settings.snapshot_every,
         retention_days=settings.retention_days,
         clock=clock,
@@ -381,4 +363,4 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, replaying)))
+    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying)))

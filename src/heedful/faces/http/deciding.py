@@ -1,0 +1,62 @@
+"""The route that asks for one of several variants."""
+
+from __future__ import annotations
+
+import msgspec
+
+from heedful.faces.engine import Engine
+from heedful.faces.http.credentials import secret
+from heedful.faces.http.encodings import inflate
+from heedful.faces.http.exchange import (
+    JSON,
+    NO_STORE,
+    NOSNIFF,
+    Headers,
+    Receive,
+    Reply,
+    Scope,
+    outcome,
+    read_body,
+)
+from heedful.faces.http.gate import Gate
+from heedful.faces.http.metrics import Meters
+from heedful.faces.http.problem import UNREADABLE, problem_of, unreadable
+from heedful.vocabulary.errors import HeedfulError
+from heedful.vocabulary.variants import DecideAnswer, DecideRequest
+
+LIMIT = 64 << 10
+"""Most bytes of a question: fifty variants and a full context fit."""
+
+
+class Deciding:
+    """The handler of `POST /v1/decide`."""
+
+    def __init__(self, engine: Engine, gate: Gate, meters: Meters) -> None:
+        self._engine = engine
+        self._gate = gate
+        self._meters = meters
+        self._decoder = msgspec.json.Decoder(DecideRequest)
+        self._encoder = msgspec.json.Encoder()
+
+    async def post(self, _: Scope, headers: Headers, receive: Receive) -> Reply:
+        """Choose one variant."""
+        engine = self._engine
+        secret(engine.keys, headers)
+        body = await read_body(receive, headers, LIMIT, self._gate)
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None:
+            body = inflate(body, encoding, LIMIT)
+        try:
+            request = self._decoder.decode(body)
+        except UNREADABLE as error:
+            raise unreadable(error) from None
+        self._gate.enter(len(body))
+        try:
+            answer: DecideAnswer | HeedfulError = await outcome(lambda done: engine.decide(request, done))
+        finally:
+            self._gate.leave(len(body))
+        if isinstance(answer, HeedfulError):
+            raise problem_of(answer) from answer
+        self._meters.decisions += 1
+        text = self._encoder.encode(answer)
+        return Reply(200, [JSON, (b"content-length", b"%d" % len(text)), NO_STORE, NOSNIFF], text)

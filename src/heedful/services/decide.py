@@ -1,0 +1,237 @@
+"""Choose one of several variants for somebody, and write down what was chosen and how likely it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from math import isfinite
+from random import Random
+from typing import Any
+
+import msgspec
+import structlog
+
+from heedful.log.codec import encode
+from heedful.log.commit import GroupCommit
+from heedful.models.variants.chooser import Chooser, Odds
+from heedful.models.variants.draw import UNITS, draw, probability
+from heedful.models.variants.features import Moment, moment_of
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.fold import Fold
+from heedful.views.variant_facts import own_id
+from heedful.vocabulary.errors import Invalid
+from heedful.vocabulary.event import Event, Record
+from heedful.vocabulary.ids import NOBODY, DecisionId, SubjectId
+from heedful.vocabulary.kinds import DECISION
+from heedful.vocabulary.time import Clock, Instant
+from heedful.vocabulary.variants import (
+    MARK,
+    MOST_VARIANTS,
+    DecideAnswer,
+    DecideRequest,
+    Variant,
+    VariantDecision,
+    VariantPlacement,
+)
+
+Definitions = Callable[[str], VariantPlacement | None]
+"""The definition of a placement by name, or None where there is none."""
+
+MAX_NAME = 200
+MAX_CONTEXT = 32
+_UNSAID = Instant(0)
+
+log = structlog.get_logger("heedful.decide")
+
+
+class Decide:
+    """The service. One thread owns it and the fold."""
+
+    def __init__(
+        self,
+        *,
+        fold: Fold,
+        commits: GroupCommit,
+        pseudonyms: Pseudonyms,
+        clock: Clock,
+        definitions: Definitions = lambda _: None,
+    ) -> None:
+        self._fold = fold
+        self._commits = commits
+        self._pseudonyms = pseudonyms
+        self._clock = clock
+        self._definitions = definitions
+        self._chooser = Chooser(fold.variants)
+        self._encoder = msgspec.json.Encoder()
+        self._dice = Random(os.urandom(32))  # noqa: S311 - chance to be replayed, no secret
+        self.decisions = 0
+        self.degraded = 0
+
+    def decide(self, request: DecideRequest) -> DecideAnswer:
+        """Choose from the state of this moment. The decision goes to the log without being waited for.
+
+        Where choosing fails, the first variant is shown with probability 1, and the answer says `degraded`.
+        Raises Invalid when a field is out of range or names what is not there.
+        """
+        _check(request)
+        placement = self._placement(request)
+        now = self._clock.now()
+        seed = self._dice.getrandbits(64)
+        try:
+            moment = moment_of(request.context)
+            odds = self._chooser.odds(request.placement, placement, moment, now)
+            place, degraded = draw(seed, odds.parts), False
+        except Exception:  # a page must not stay empty because a statistic is broken
+            log.exception("decide_degraded", placement=request.placement)
+            moment = moment_of({})
+            odds = Odds([UNITS] + [0] * (len(placement.variants) - 1), None, informed=False)
+            place, degraded = 0, True
+            self.degraded += 1
+        answer = self._answer(request, placement, odds, place, now, seed, degraded=degraded)
+        self._write_down(answer, request, placement, odds, moment, seed, now)
+        self.decisions += 1
+        return answer
+
+    def _placement(self, request: DecideRequest) -> VariantPlacement:
+        """The definition, as far as the request does not say otherwise; or one made of the request alone."""
+        defined = self._definitions(request.placement)
+        asked = request.variants
+        if defined is None:
+            if not asked:
+                raise Invalid(
+                    "variants_missing",
+                    f"no placement {request.placement!r} is defined: name variants",
+                    path="variants",
+                )
+            defined = VariantPlacement(tuple(Variant(name) for name in asked))
+        elif asked is not None:
+            by_id = {variant.id: variant for variant in defined.variants}
+            for number, name in enumerate(asked):
+                if name not in by_id:
+                    raise Invalid(
+                        "variant_unknown",
+                        f"the placement has no variant {name!r}",
+                        path=f"variants[{number}]",
+                    )
+            defined = msgspec.structs.replace(defined, variants=tuple(by_id[name] for name in asked))
+        if request.algorithm is not None:
+            defined = msgspec.structs.replace(defined, algorithm=request.algorithm)
+        return defined
+
+    def _answer(
+        self, request: DecideRequest, placement: VariantPlacement, odds: Odds, place: int, now: Instant,
+        seed: int, *, degraded: bool,
+    ) -> DecideAnswer:  # fmt: skip
+        chosen = placement.variants[place]
+        shares = [probability(part) for part in odds.parts]
+        return DecideAnswer(
+            decision_id=DecisionId(f"{MARK}{now:x}{seed:016x}"),
+            variant=chosen.id,
+            payload=chosen.payload,
+            propensity=shares[place],
+            propensities={
+                variant.id: share for variant, share in zip(placement.variants, shares, strict=True)
+            },
+            personalized=odds.informed,
+            position=self._fold.cursor.encode(),
+            degraded=degraded,
+            trace=_trace(placement, odds) if request.explain else None,
+        )
+
+    def _write_down(
+        self, answer: DecideAnswer, request: DecideRequest, placement: VariantPlacement, odds: Odds,
+        moment: Moment, seed: int, now: Instant,
+    ) -> None:  # fmt: skip
+        kept = VariantDecision(
+            request.placement, answer.variant, [variant.id for variant in placement.variants], odds.parts, seed,
+            moment.cell, list(moment.features), placement.algorithm.value, answer.position,
+            answer.personalized, answer.degraded,
+        )  # fmt: skip
+        user, anonymous = request.user_id or "", request.anonymous_id or ""
+        event = Event(
+            kind=DECISION,
+            user=user,
+            anonymous=anonymous,
+            name=request.placement,
+            decision=answer.decision_id,
+            properties=self._encoder.encode(kept),
+        )
+        record = Record(
+            own_id(answer.decision_id),
+            self._subject(user, anonymous),
+            now,
+            _UNSAID,
+            _UNSAID,
+            now,
+            encode(event),
+        )
+        self._commits.defer((record,), _unwatched)
+
+    def _subject(self, user: str, anonymous: str) -> SubjectId:
+        if user:
+            return self._pseudonyms.user(user)
+        return self._pseudonyms.anonymous(anonymous) if anonymous else NOBODY
+
+
+def replay(decision: VariantDecision) -> str:
+    """The variant that the logged seed and parts lead to: the one that was shown."""
+    return decision.variants[draw(decision.seed, decision.parts)]
+
+
+def _trace(placement: VariantPlacement, odds: Odds) -> dict[str, Any]:
+    """What the probabilities came from."""
+    trace: dict[str, Any] = {
+        "algorithm": placement.algorithm.value,
+        "reward": placement.reward,
+        "halfLifeDays": placement.half_life_days,
+        "minimumPropensity": placement.minimum_propensity,
+    }
+    if odds.beliefs is not None:
+        means, deviations = odds.beliefs.means.tolist(), odds.beliefs.deviations.tolist()
+        trace["decisions"] = odds.beliefs.decisions
+        trace["expected"] = {
+            variant.id: {"reward": mean, "deviation": deviation}
+            for variant, mean, deviation in zip(placement.variants, means, deviations, strict=True)
+        }
+    return trace
+
+
+def _check(request: DecideRequest) -> None:
+    names = (
+        ("userId", request.user_id),
+        ("anonymousId", request.anonymous_id),
+        ("placement", request.placement),
+    )
+    for path, name in names:
+        if name is not None and len(name) > MAX_NAME:
+            raise Invalid("id_too_long", f"{path} has at most {MAX_NAME} characters", path=path)
+    if request.variants is not None:
+        _check_variants(request.variants)
+    _check_context(request.context)
+
+
+def _check_variants(variants: tuple[str, ...]) -> None:
+    if not 1 <= len(variants) <= MOST_VARIANTS:
+        raise Invalid("variants_invalid", f"a choice is among 1 to {MOST_VARIANTS} variants", path="variants")
+    for number, name in enumerate(variants):
+        if not 1 <= len(name) <= MAX_NAME or name in variants[:number]:
+            raise Invalid(
+                "variants_invalid", f"an id has 1 to {MAX_NAME} characters and stands once",
+                path=f"variants[{number}]",
+            )  # fmt: skip
+
+
+def _check_context(context: Mapping[str, str | float | bool]) -> None:
+    if len(context) > MAX_CONTEXT:
+        raise Invalid("context_invalid", f"a context has at most {MAX_CONTEXT} fields", path="context")
+    for name, value in context.items():
+        path = f"context.{name[:MAX_NAME]}"
+        if len(name) > MAX_NAME or (isinstance(value, str) and len(value) > MAX_NAME):
+            raise Invalid("context_invalid", f"names and texts have at most {MAX_NAME} characters", path=path)
+        if isinstance(value, float) and not isfinite(value):
+            raise Invalid("context_invalid", "a number must be finite", path=path)
+
+
+def _unwatched(outcome: object) -> None:
+    """A decision's sync is not waited for: a crash may lose the last milliseconds of decisions."""
+    del outcome
