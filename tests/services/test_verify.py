@@ -12,6 +12,7 @@ from heedful.views.catalogue import ItemChange
 from heedful.views.fold import Fold
 from heedful.views.orders import OrderEvent, OrderLine
 from heedful.views.rows import Rows
+from heedful.views.variant_facts import ONE, Shown
 from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, PURCHASE, VIEW
@@ -35,7 +36,7 @@ def test_it_agrees_and_counts_what_it_read(tmp_path: Path) -> None:
         found = shop.engine.verify(told.append)
         assert found.agrees
         assert found.events == shop.engine.place() == told[-1]
-        assert found.live.keys() == {"history", "sessions", "trends", "catalogue", "orders"}
+        assert found.live.keys() == {"history", "sessions", "trends", "variants", "catalogue", "orders"}
     with Shop(tmp_path) as shop:
         assert shop.verify().events == found.events + 1  # the decision came with the closing
         assert shop.verify().agrees
@@ -67,6 +68,7 @@ TAMPERING: dict[str, Callable[[Fold], object]] = {
     "trends": lambda fold: fold.trends.apply(one_row()),
     "catalogue": lambda fold: fold.catalogue.apply([ItemChange(0, Instant(7), 7, Item(ItemId("tent")))]),
     "orders": an_order,
+    "variants": lambda fold: fold.variants.learn([Shown(7, -1, 7, "hero", "a", 0, (ONE, *[0] * 15))], ()),
 }
 
 
