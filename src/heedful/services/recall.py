@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from heedful.log.codec import decode
+from heedful.models.variants.draw import UNITS
 from heedful.pipeline.reasons import Reasons
 from heedful.views.fold import Fold
-from heedful.vocabulary.decision import REASONS, Decision, decode_decision
+from heedful.views.variant_facts import is_about_variants
+from heedful.vocabulary.decision import PURCHASE_WINDOW, REASONS, WINDOW, Decision, decode_decision
+from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import DecisionId, EventId, ItemId
 from heedful.vocabulary.kinds import DECISION
 from heedful.vocabulary.recall import ConsideredItem, RecalledDecision, RecalledItem
 from heedful.vocabulary.recommendation import Reason
 from heedful.vocabulary.time import iso
+from heedful.vocabulary.variants import VariantDecision
 
 
 class Recall:
@@ -29,7 +35,28 @@ class Recall:
         if stored is None:
             return None
         event = decode(stored.record.body)
-        return _said(stored.record, event, self._reasons.again) if event.kind == DECISION else None
+        if event.kind != DECISION:
+            return None
+        if is_about_variants(event):
+            return _chosen(stored.record, event)
+        return _said(stored.record, event, self._reasons.again)
+
+
+def _chosen(record: Record, event: Event) -> RecalledDecision:
+    """A choice among variants. Raises Corrupt where it does not read."""
+    try:
+        kept = msgspec.json.decode(event.properties, type=VariantDecision)
+    except msgspec.DecodeError as error:
+        raise Corrupt(f"the decision {event.decision} does not read: {error}") from error
+    return RecalledDecision(
+        decision_id=DecisionId(event.decision), at=iso(record.at), placement=kept.placement, placement_version=0,
+        policy=kept.algorithm, model="", user_id=event.user or None, anonymous_id=event.anonymous or None,
+        subject=record.subject.hex(), items=[], considered=[], limit=1, seed=f"{kept.seed:016x}",
+        position=kept.position, personalized=kept.personalized, holdout=False, behind=False,
+        degraded=kept.degraded, counts_as_shown=True, window_minutes=WINDOW,
+        purchase_window_minutes=PURCHASE_WINDOW, consent="", arms={}, full=False, variant=kept.variant,
+        variants={name: part / UNITS for name, part in zip(kept.variants, kept.parts, strict=True)},
+    )  # fmt: skip
 
 
 def _said(record: Record, event: Event, reason: Callable[[str, ItemId | None], Reason]) -> RecalledDecision:

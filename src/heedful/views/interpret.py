@@ -111,13 +111,14 @@ class Interpreter:
             event = decode(record.body)
             kind = event.kind
             lines = event.lines
-            if event.decision and is_about_variants(event):
-                self._variant(record, event, fingerprint, share)
+            if event.decision:
+                if is_about_variants(event):
+                    self._variant(record, event, fingerprint, share)
+                elif record.subject != NOBODY:
+                    self._decision(record, event, fingerprint, share)
             if record.subject == NOBODY:
                 self._catalogue(record, event, fingerprint, share)
                 continue
-            if event.decision:
-                self._decision(record, event, fingerprint, share)
             if event.order and kind in _OF_AN_ORDER:
                 self._order(record, event, fingerprint, share)
                 lines = ()

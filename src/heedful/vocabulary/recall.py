@@ -28,7 +28,7 @@ class ConsideredItem(msgspec.Struct, frozen=True, rename="camel", gc=False):
     score: float
 
 
-class RecalledDecision(msgspec.Struct, frozen=True, rename="camel"):
+class RecalledDecision(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One answer, as the log keeps it.
 
     at: when it was given. user_id, anonymous_id: as the question named them. subject: the person's pseudonym
@@ -37,6 +37,7 @@ class RecalledDecision(msgspec.Struct, frozen=True, rename="camel"):
     seed: 16 hexadecimal digits, because 64 bits are more than a JSON number holds everywhere.
     position: what the answer had seen. holdout: whether the person gets no personal answers, to compare with.
     counts_as_shown, window_minutes, purchase_window_minutes: how reactions are credited to it.
+    variant, variants: for a choice among variants, which one it was and how likely each had been.
     arms: the experiments in force and the arm of each. full: whether all candidates were kept with features.
     """
 
@@ -64,3 +65,5 @@ class RecalledDecision(msgspec.Struct, frozen=True, rename="camel"):
     consent: str
     arms: dict[str, str]
     full: bool
+    variant: str = ""
+    variants: dict[str, float] = {}

@@ -95,6 +95,19 @@ class Stream:
         """The items of an event, in its own order; they may repeat."""
         return self.item[self.start[event] : self.start[event + 1]]
 
+    def only(self, chosen: NDArray[np.bool_]) -> Stream:
+        """The events that are `chosen`, bool (e,). Codes and the catalogue stay; nothing of it is for testing."""
+        lengths = np.diff(self.start)
+        lines = np.repeat(chosen, lengths)
+        return replace(
+            self,
+            subject=self.subject[chosen], kind=self.kind[chosen], at=self.at[chosen], order=self.order[chosen],
+            value=self.value[chosen], currency=self.currency[chosen],
+            start=np.concatenate(([0], np.cumsum(lengths[chosen]))),
+            item=self.item[lines], quantity=self.quantity[lines], amount=self.amount[lines], key=self.key[lines],
+            tested=None,
+        )  # fmt: skip
+
     def newest(self, limit: int) -> Stream:
         """The newest `limit` events. Codes and the catalogue stay."""
         first = len(self) - limit

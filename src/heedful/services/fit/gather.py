@@ -106,7 +106,7 @@ class Gatherer:
             raise Invalid(
                 "nothing_to_ask", f"{stream.source} has no interaction that a ranker could learn from"
             )
-        first_judged = int(asked[int(len(asked) * (1 - self._how.judged))])
+        first_judged = len(asked) - int(len(asked) * self._how.judged)
         learned = 0
         tables, gains, sizes, times = [], [], [], []
         judged: list[Judged] = []
@@ -118,7 +118,7 @@ class Gatherer:
                 progress(number, len(asked))
             if question is None:
                 continue
-            if event >= first_judged:
+            if number >= first_judged:
                 judged.append(question)
             elif question.gains.any():
                 rows = self._chosen(question)
