@@ -48,6 +48,7 @@ from heedful.vocabulary.placement import Placement
 
 WEIGHTS = {
     "vstan": 1.0,
+    "sessions": 0.5,
     "next": 0.1,
     "together": 0.1,
     "similar": 0.03,
@@ -60,7 +61,7 @@ WEIGHTS = {
     "newest": 0.01,
 }
 """What each source's normalised score is worth until a fitted ranker is in force. Sources that are not named here
-(`sessions`, `bought_with`, `taste`) work where a placement names them."""
+(`bought_with`, `taste`) work where a placement names them."""
 
 POPULAR = ("trending_1d", "trending_7d")
 """The sources for people who are held out: nothing that goes by a person or a page."""

@@ -30,7 +30,8 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fewest: rows in a leaf; 0 takes a two-thousandth of all rows, but 20 to 500.
     columns: the share of columns each tree sees, in (0, 1]. ridge: added to what each leaf divides by.
     depth: how many places of the list matter: lambdas and validation look no further.
-    validation: the newest share of the groups, by which fitting stops; 0 grows all trees on everything.
+    validation: the newest share of the groups, by which fitting stops; 0 grows all trees
+        on everything, and leaves it to the judgement afterwards whether they are too many.
     patience: how many trees without a gain there before it stops.
     most: the largest weight that correcting for position may give. seed: of the columns' choice.
     """
@@ -42,7 +43,7 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: float = 0.8
     ridge: float = 1.0
     depth: int = 20
-    validation: float = 0.15
+    validation: float = 0.0
     patience: int = 15
     most: float = 10.0
     seed: int = 7
