@@ -144,8 +144,11 @@ def test_examples_are_learned_group_by_group_with_what_they_count_for() -> None:
     rng = np.random.default_rng(8)
     table = rng.normal(size=(9, 3)).astype(np.float32)
     gains = np.array([0.0, 1, 0, 0, 2, 0, 0, 0, 3])
-    weights = np.array([1.0, 2.5])
-    examples = Examples(NAMES, table, gains, np.array([4, 5]), np.array([1, 2]), weights=weights)
+    weights = np.array([1.0, 2.5, 1.0])
+    examples = Examples(
+        NAMES, np.concatenate([table, table[:2]]), np.append(gains, [0.0, 0.0]), np.array([4, 5, 2]),
+        np.array([1, 2, 3]), weights=weights,
+    )  # fmt: skip
     expected = Moments(NAMES, LIMITS)
     expected.add(table[:4], gains[:4])
     expected.add(table[4:], gains[4:], 2.5)

@@ -44,7 +44,7 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ridge: float = 1.0
     depth: int = 20
     validation: float = 0.0
-    patience: int = 15
+    patience: int = 40
     most: float = 10.0
     seed: int = 7
 

@@ -225,7 +225,8 @@ class Moments:
 
 
 def learned(examples: Examples, limits: NDArray[np.float64] | None = None, *, most: float = 10.0) -> Moments:
-    """The sums over all groups of `examples`, corrected for what was looked at (`Examples.unbiased`, `most`).
+    """The sums over the groups of `examples` that teach an order, corrected for what was looked at
+    (`Examples.unbiased`, `most`).
 
     limits: float64 (f,); without them `limits_of` the examples, which then are for good the state's own.
     Raises Invalid.
@@ -234,8 +235,9 @@ def learned(examples: Examples, limits: NDArray[np.float64] | None = None, *, mo
     found = Moments(examples.features, limits_of(examples.table) if limits is None else limits)
     weights = np.ones(len(told)) if told.weights is None else told.weights
     start = 0
-    for size, weight in zip(told.sizes.tolist(), weights.tolist(), strict=True):
-        found.add(told.table[start : start + size], told.gains[start : start + size], weight)
+    for size, weight, tells in zip(told.sizes.tolist(), weights.tolist(), told.tells().tolist(), strict=True):
+        if tells:
+            found.add(told.table[start : start + size], told.gains[start : start + size], weight)
         start += size
     return found
 
