@@ -1,8 +1,8 @@
 """How long it takes to find what is described alike in a large catalogue, and what a change of it costs.
 
 `python -m benchmarks content`. Words: the 92,331 products of `complete_journey`, where the file is there. Vectors:
-100,000 made-up ones of 384 numbers around 500 centres, and how many of the true nearest 20 are found. What is remembered
-from one question to the next is left aside: every reading is of another item. Medians on one thread.
+100,000 made-up ones of 384 numbers around 500 centres, and how many of the true nearest 20 are found. What is
+remembered from one question to the next is left aside: every reading is of another item. Medians on one thread.
 """
 
 from __future__ import annotations
