@@ -45,7 +45,7 @@ NONE = np.empty(0, dtype=np.int32)
 class Shop:
     """A shelf of items of few kinds (or of many), some with vectors."""
 
-    def __init__(self, seed: int, kinds: int = 8) -> None:
+    def __init__(self, seed: int, kinds: int = 8, every: int = 4) -> None:
         random = np.random.default_rng(seed)
         self.items = Items(Pseudonyms(b"k" * 32))
         self.catalogue = Catalogue(self.items)
@@ -53,7 +53,7 @@ class Shop:
         for number in range(SHELF):
             code = self.items.code(f"item-{number}")
             names = random.choice(NAMES[:kinds], int(random.integers(0, min(kinds, 10))), replace=False)
-            vector = tuple(random.standard_normal(6).tolist()) if number % 4 == 0 else ()
+            vector = tuple(random.standard_normal(6).tolist()) if number % every == 0 else ()
             item = Item(ItemId(f"item-{number}"), categories=tuple(names.tolist()), vector=vector)
             if number < SHELF - 20:
                 self.described[code] = item
@@ -170,7 +170,8 @@ def check_greedy(found: list[int], pool: list[int], size: int, value: Value) -> 
 TOTALS = st.dictionaries(
     st.integers(0, SHELF - 1), st.sampled_from([-3.0, 0.0, 0.25]) | st.floats(-5, 5), max_size=25
 )
-SHOPS = [Shop(1), Shop(2, kinds=3), Shop(3, kinds=90)]
+SHOPS = [Shop(1), Shop(2, kinds=3), Shop(3, kinds=90), Shop(4, kinds=5, every=SHELF + 1)]
+"""Of few kinds, fewer and many, and one of few kinds where only the first item has a vector."""
 QUESTION = {
     "number": st.integers(0, len(SHOPS) - 1),
     "totals": TOTALS,
@@ -205,6 +206,23 @@ def test_every_arrangement_does_what_its_slow_twin_says(
     assert len(found) == min(size, len(pool))
     if not any(shop.described[item].vector for item in pool if item in shop.described):
         check_greedy(found, pool, size, determinantal(shop, score, strength))
+
+
+def test_long_lists_do_what_their_slow_twin_says() -> None:
+    random = np.random.default_rng(11)
+    shop = SHOPS[3]
+    for strength in (0.3, 0.6, 0.9, 1.0) * 8:
+        chosen = random.choice(np.arange(1, SHELF), 22, replace=False)
+        totals = {int(item): float(random.random()) for item in chosen}
+        trail = random.choice(SHELF - 20, 5, replace=False).tolist()
+        shop.ask(totals, set())
+        pool = straight(shop, totals, set())[:15]
+        score = scaled(totals, pool)
+        found = shop.arranged(DeterminantalGreedy(shop.kinship, strength, pool=15), 10)
+        check_greedy(found, pool, 10, determinantal(shop, score, strength))
+        both = Balanced(shop.kinship, diversity=strength, calibration=1 - strength, pool=15)
+        found = shop.arranged(both, 10, trail)
+        check_greedy(found, pool, 10, balanced(shop, score, strength, 1 - strength, trail))
 
 
 @settings(max_examples=100, deadline=None)
