@@ -22,6 +22,8 @@ BENCHMARKS = {
     "content": "What is described alike",
     "arrangement": "Arranging 20 of 100",
     "decisions": "A decision's bytes",
+    "answer": "One answer in process",
+    "ranking": "Fitted rankers on published clicks",
     "loop": "The whole loop over HTTP",
 }
 
