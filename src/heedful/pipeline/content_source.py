@@ -37,7 +37,7 @@ class SimilarContent:
         self._trail = trail
 
     def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
-        trail = context.trail[: self._trail]
+        trail = _told(self._content, context.trail[: self._trail])
         if not len(trail):
             return 0
         found = [self._content.like(item, limit) for item in trail.tolist()]
@@ -76,7 +76,7 @@ class Fresh:
         self._young: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
-        trail = context.trail[: self._trail]
+        trail = _told(self._content, context.trail[: self._trail])
         if not len(trail):
             return 0
         young = self._untouched(context.now if context.as_of is None else context.as_of)
@@ -99,6 +99,12 @@ class Fresh:
         known = self._young < len(held)
         touched = np.where(known, held[np.where(known, self._young, 0)], 0)
         return self._young[touched < self._few]
+
+
+def _told(content: Content, trail: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Those of `trail` of which something is said: without any, there is nothing to compare."""
+    said = [content.says_of(item) for item in trail.tolist()]
+    return trail if all(said) else trail[said]
 
 
 @compiled

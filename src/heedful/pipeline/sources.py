@@ -162,5 +162,7 @@ class Pins:
 
     def propose(self, context: Context, candidates: Candidates, column: int, *, limit: int) -> int:
         del limit
+        if not len(context.pins):
+            return 0
         candidates.add(column, context.pins, np.ones(len(context.pins)), _NOTHING)
         return len(context.pins)

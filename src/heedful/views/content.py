@@ -93,6 +93,11 @@ class Content:
             found = self._remembered[item, how_many] = self._like(item, min(how_many, MOST))
         return found
 
+    def says_of(self, item: int) -> bool:
+        """Whether anything is known of dense `item` that could be like something else's: words or a vector."""
+        self.refresh()
+        return bool(item < len(self._words) and self._words[item] > 0) or self.vectors.has(item)
+
     def likeness(self, asked: int, others: NDArray[np.int32]) -> NDArray[np.int64]:
         """How like `asked` each of `others`, shape (n,), is: millionths of the cosine, 0 to 1,000,000."""
         self.refresh()
