@@ -34,8 +34,8 @@ def printed(name: str) -> str:
     return done.stdout
 
 
-def test_there_are_six_and_they_are_numbered() -> None:
-    assert [path.name[:3] for path in EXAMPLES] == [f"{number:02}_" for number in range(1, 7)]
+def test_there_are_eight_and_they_are_numbered() -> None:
+    assert [path.name[:3] for path in EXAMPLES] == [f"{number:02}_" for number in range(1, 9)]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.stem))
@@ -95,3 +95,24 @@ def test_answers_are_worth_far_more_than_popularity_and_never_more_than_the_best
     }
     assert worth["the best list"] == 100
     assert 1.5 * worth["popularity"] < worth["Heedful"] < 100
+
+
+def test_a_ranker_is_fitted_judged_and_answers() -> None:
+    said = printed("07")
+    assert "is in force" in said
+    assert "fitted" in said and "blend" in said
+    model = re.search(r"ranked by ([0-9a-f]{16})", said)
+    assert model is not None
+    assert "What spoke for it" in said
+
+
+def test_a_placement_holds_from_the_next_answer_on_and_content_is_chosen_by_what_it_earns() -> None:
+    said = dict(line.split(":", 1) for line in printed("08").splitlines() if ":" in line)
+    assert "samovar" in said["Without a definition"]
+    assert "samovar" not in said["With version 1"]
+    assert said["With version 1"].split()[0] == "strainer"
+    assert said["Taken away again"] == said["Without a definition"].lstrip().rjust(
+        len(said["Taken away again"])
+    )
+    shown = re.search(r"probability ([0-9.]+)", printed("08"))
+    assert shown is not None and float(shown.group(1)) > 0.9

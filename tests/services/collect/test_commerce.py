@@ -127,6 +127,16 @@ def test_an_item_goes_by_several_names(properties: dict[str, Any], item: str) ->
         assert Door().refusal("Product Viewed", properties) == ("item_missing", "properties.product_id")
 
 
+def test_a_click_that_names_its_decision_needs_no_item() -> None:
+    """What was clicked may be a banner: the variant that the decision chose."""
+    assert Door().refusal("click", {}) == ("item_missing", "properties.product_id")
+    assert Door().track("click", {"decision_id": "v1"}).decision == "v1"
+    assert Door().refusal("Product Viewed", {"decision_id": "v1"}) == (
+        "item_missing",
+        "properties.product_id",
+    )
+
+
 def test_an_order_is_one_purchase_with_a_line_for_each_product() -> None:
     event = Door().track(
         "Order Completed",

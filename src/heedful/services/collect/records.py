@@ -14,6 +14,7 @@ from heedful.services.collect.clock import event_time, read_time
 from heedful.services.collect.commerce import (
     NO_DEAL,
     NO_PROPERTIES,
+    Deal,
     Names,
     Properties,
     read_deal,
@@ -141,10 +142,11 @@ def _event(message: Message, message_id: str, origin: Origin, names: Names, cont
     name = _name(message, spoken, anonymous)
     kind = names.kind(name) if spoken == _TRACK else spoken
     given, deal = NO_PROPERTIES, NO_DEAL
+    if spoken in _ABOUT_ITEMS and properties:
+        given = read_properties(properties)
+    named = _decision(context, given)
     if spoken in _ABOUT_ITEMS:
-        if properties:
-            given = read_properties(properties)
-        deal = read_deal(kind, given, message_id)
+        deal = _deal(kind, given, message_id, named)
     return Event(
         kind,
         deal.lines,
@@ -154,11 +156,21 @@ def _event(message: Message, message_id: str, origin: Origin, names: Names, cont
         user,
         anonymous,
         name,
-        _decision(context, given),
+        named,
         properties,
         json_object(message.traits, "traits"),
         context,
     )
+
+
+def _deal(kind: str, given: Properties, message_id: str, named: str) -> Deal:
+    """The items and the money. A click that names a decision may be on content that is no item."""
+    try:
+        return read_deal(kind, given, message_id)
+    except Invalid as error:
+        if named and kind == kinds.CLICK and error.path == "properties.product_id":
+            return NO_DEAL
+        raise
 
 
 def _type(message: Message) -> str:
