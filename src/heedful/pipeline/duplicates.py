@@ -38,6 +38,8 @@ class NotTwice:
 
     def remove(self, context: Context, candidates: Candidates, reason: int) -> int:
         del context
+        if not (self._titles or self._kinship.has_groups() or self._kinship.has_vectors()):
+            return 0
         return int(_collapse(
             candidates.handle, self._kinship.open(), self._items.keys, reason, self._titles, self._bits
         ))  # fmt: skip

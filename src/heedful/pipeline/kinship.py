@@ -43,6 +43,18 @@ class Kinship:
         self._handle: Handle = np.zeros(0, dtype=np.int64)
         self._none = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint64))
 
+    def has_groups(self) -> bool:
+        """Whether any item says what it is a variant of."""
+        self.traits.refresh()
+        return self.traits.grouped > 0
+
+    def has_vectors(self) -> bool:
+        """Whether any item has a vector."""
+        if self.content is None:
+            return False
+        self.content.refresh()
+        return self.content.vectors.count > 0
+
     def open(self) -> Handle:
         """The handle of the columns as they are now."""
         traits, content = self.traits, self.content

@@ -29,6 +29,7 @@ class Traits:
 
     categories: int32 (items * WIDTH,), by item: codes of its categories, ascending, then NONE. A code means
         nothing but itself.
+    grouped: how many items have a group.
     title, group: uint64, a hash of the title's words and of `properties.group`; 0 where there is none.
     born: int64 Instant, when the item was published or else first described; UNBORN when neither is known.
     The arrays are replaced when they grow: do not keep them. changes: grows whenever anything in them changes.
@@ -43,6 +44,7 @@ class Traits:
         self.title: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         self.group: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         self.born: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.grouped = 0
         self.changes = 0
 
     def refresh(self) -> None:
@@ -76,7 +78,9 @@ class Traits:
             named = sorted({self._coded(category) for category in item.categories[:WIDTH]})
             row[: len(named)] = named
         self.title[code] = 0 if item is None else _hashed(" ".join(pieces(item.title)))
+        before = self.group[code]
         self.group[code] = 0 if item is None else _hashed(_group(item))
+        self.grouped += int(self.group[code] != 0) - int(before != 0)
         published = int(self._catalogue.published[code])
         said = self._catalogue.first_said_at(code)
         self.born[code] = published if published != UNPUBLISHED else UNBORN if said is None else said
