@@ -77,6 +77,10 @@ ENOUGH = 20.0
 """Decayed weight, over the 30-day trend, from which an item has been seen enough to need no exploration."""
 
 
+SEEN = 0.1
+"""What an item that was seen enough gets of the chance in an exploring place, beside 1 for one never seen."""
+
+
 class Pipelines:
     """The pipelines over one fold. They share readers, and the fitted models that are in force.
 
@@ -174,7 +178,7 @@ class Pipelines:
         names = tuple(source.name for source in (*sources, *fallback))
         weighed = {**{source.name: WEIGHTS[source.name] for source in fallback}, **weights}
         ranker = Learned(Blend(names, weighed), Features(fold, names))
-        exposure = UnderExposed(lambda items: fold.trends.scores("30d", items), ENOUGH)
+        exposure = UnderExposed(lambda items: fold.trends.scores("30d", items), ENOUGH, rest=SEEN)
 
         @lru_cache(maxsize=MOST_PIPELINES)
         def arranged(diversity: float, calibration: float) -> Arrangement:

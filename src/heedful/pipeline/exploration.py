@@ -72,17 +72,22 @@ class Promising:
 
 
 class UnderExposed:
-    """Only items that were seen less than `enough`, the less the more: so that what is new gets a measured share.
+    """Items that were seen less than `enough`, the less the more: so that what is new gets a measured share.
 
     exposure: how much each of dense items, int32 (p,), was seen so far, float64 (p,), as a trend's score.
+    rest: the weight of what was seen enough, beside 1 for what was never seen; 0 leaves it out.
     """
 
-    def __init__(self, exposure: Callable[[NDArray[np.int32]], Floats], enough: float) -> None:
+    def __init__(
+        self, exposure: Callable[[NDArray[np.int32]], Floats], enough: float, *, rest: float = 0.0
+    ) -> None:
         self._exposure = exposure
         self._enough = enough
+        self._rest = rest
 
     def weigh(self, candidates: Candidates, rows: Rows) -> Floats:
-        weights: Floats = np.maximum(1.0 - self._exposure(candidates.items[rows]) / self._enough, 0.0)
+        unseen = 1.0 - self._exposure(candidates.items[rows]) / self._enough
+        weights: Floats = np.maximum(unseen, self._rest)
         return weights
 
 
