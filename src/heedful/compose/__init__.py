@@ -117,6 +117,8 @@ def open_engine(
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
+        if engine.models is not None:
+            engine.models.look()
         log.recover(engine.fold.cursor)
     except BaseException:
         log.close()

@@ -218,7 +218,7 @@ class Recommend:
     def _items(self, slate: Slate, reasons: Reasons) -> list[RecommendedItem]:
         ids, reason = self._fold.items.ids, reasons.reason
         return [
-            RecommendedItem(ids[item], score, reason(source, because), propensity)
+            RecommendedItem(ids[item], score, reason(source, because, item), propensity)
             for item, score, source, because, propensity in zip(
                 slate.items.tolist(),
                 slate.scores.round(6).tolist(),
