@@ -321,7 +321,8 @@ def test_a_pin_reaches_an_item_that_no_source_proposes() -> None:
 @pytest.mark.parametrize("way", ["unavailable", "hidden", "owned", "excluded", "ruled out"])
 def test_a_pin_does_not_bring_back_what_must_not_be_shown(way: str) -> None:
     shop = a_shop()
-    rules, question = [rule("pin", item="mug", place=1)], {}
+    rules = [rule("pin", item="mug", place=1)]
+    question: dict[str, Any] = {}
     match way:
         case "unavailable":
             shop.put_item("mug", available=False)
