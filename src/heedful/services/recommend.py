@@ -132,6 +132,10 @@ class Recommend:
         )
         return Preview(drafted, in_force, courses[1].spot.version)
 
+    def pipeline(self, placement: str) -> Pipeline:
+        """What answers for `placement` those who are not held out. Raises Invalid if it is not one of items."""
+        return self._course(placement).pipeline
+
     def _answer(
         self,
         request: RecommendRequest,
