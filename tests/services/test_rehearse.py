@@ -33,8 +33,9 @@ def open_shop() -> Shop:
     """Twenty things, two of each group, and thirty people who look, take, buy, hide and give back."""
     shop = Shop()
     shop.put_items([
-        {"id": f"i{n}", "title": f"Thing {n} of steel", "categories": ["ab"[n % 2], "c"], "price": {"minor": 9 * n},
-         "vector": [1.0, n / 10, 0.3], "published": "2026-11-01T00:00:00Z", "properties": {"group": f"g{n // 2}"}}
+        {"id": f"i{n}", "title": f"Thing {n} of steel", "categories": ["ab"[n % 2], "c"],
+         "price": {"minor": 9 * n}, "vector": [1.0, n / 10, 0.3], "published": "2026-11-01T00:00:00Z",
+         "properties": {"group": f"g{n // 2}"}}
         for n in range(20)
     ])  # fmt: skip
     for number in range(30):
@@ -58,7 +59,7 @@ def a_day(shop: Shop) -> None:
         {"filter": {"field": "price", "op": "lt", "value": 90}}, {"as_of": "2026-11-23T11:00:00Z"},
     ):  # fmt: skip
         for who in (None, "p1", "p3", "nobody"):
-            shop.recommend(who, **question)  # type: ignore[arg-type]  # of each kind of question
+            shop.recommend(who, **question)
     every = dict.fromkeys(shop.engine.placements.sources, 1.0)
     for fields in (
         {"diversity": 0.5}, {"calibration": 0.5}, {"exploration": {"slots": 3, "share": 0.5}}, {"sources": every},

@@ -1,7 +1,7 @@
 """Do everything once on a small throwaway shop, so that nobody waits for it later.
 
-The numeric kernels are compiled for this machine when they are first called, which takes a minute or two on a fresh
-installation and a second once they are on disk. A server rehearses before it listens.
+The numeric kernels are made for this machine when they are first called, which takes a minute or two on a fresh
+installation and seconds once they are on disk. A server rehearses before it listens.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(folder: Path) -> Iterator[Client]:
-    with Heedful(folder, clock=FixedClock(OPENED), settings=Settings(holdout=0.3)) as shop:
+    with Heedful(folder, clock=FixedClock(OPENED), settings=Settings(holdout=0.5)) as shop:
         yield shop
 
 
