@@ -25,7 +25,7 @@ _PLAIN = {
     "pins": Reason("picked", "Hand-picked"),
 }
 
-_SEEN = Reason("seen_before", "You looked at this before")
+_SEEN = Reason("seen_before", "You were interested in this before")
 """Said of an item that speaks for itself: the person's own, from further back on their trail."""
 
 _SENTENCES = dict(_ABOUT.values())
