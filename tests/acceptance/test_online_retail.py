@@ -117,12 +117,21 @@ def test_what_goes_with_an_item_is_of_its_family_more_often_than_chance(
     assert hits / shown > 5 * chance
 
 
-def test_a_customer_is_not_shown_what_they_bought(first: dict[str, Any], file: Path, data: Path) -> None:
+def test_a_customer_is_shown_what_they_bought_only_when_it_is_due_again(
+    first: dict[str, Any], data: Path
+) -> None:
     assert first["accepted"]
     with Heedful(data, settings=Settings(holdout=0.0)) as client:
-        answer = client.recommend("17850", limit=50, explain=True)
-        assert answer.personalized
-        assert answer.trace is not None
-        owned = set(answer.trace["removed"]["owned"])
-        assert "85123A" in owned | set(answer.trace["trail"])
-        assert not {"85123A", "71053", "84406B"} & {item.item_id for item in answer.items}
+        fold = client.engine.fold
+        subject = fold.subjects.find(client.engine.collecting._pseudonyms.user("17850"))
+        bought = {fold.items.ids[item] for item in fold.history.rows(subject).item.tolist() if item >= 0}
+        assert {"85123A", "71053", "84406B"} <= bought
+        for moment, back in (("2010-12-02T16:00:00Z", False), ("2010-12-24T00:00:00Z", True)):
+            answer = client.recommend("17850", limit=50, explain=True, as_of=moment)
+            assert answer.personalized
+            assert answer.trace is not None
+            due = {one["itemId"] for one in answer.trace["candidates"] if "again" in one["sources"]}
+            shown = {item.item_id for item in answer.items}
+            assert bought & shown <= due
+            assert bool(bought & shown) is bool(due) is back
+            assert set(answer.trace["removed"]["owned"]) <= bought - due

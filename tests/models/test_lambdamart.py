@@ -16,7 +16,7 @@ from heedful.models.lambdamart import FitSettings, fit
 from heedful.vocabulary.errors import Invalid, SettingsError
 
 NAMES = ("match", "popular", "noise")
-SMALL = FitSettings(trees=25, leaves=8, columns=1.0)
+SMALL = FitSettings(trees=25, leaves=8, columns=1.0, validation=0.15)
 
 
 def questions(count: int, *, seed: int = 0, rows: int = 12) -> Examples:

@@ -127,7 +127,7 @@ def test_the_holdout_is_what_the_rest_is_compared_with(monkeypatch: pytest.Monke
     def held_out(decision: Decision) -> bytes:
         return encode_decision(msgspec.structs.replace(decision, holdout=True))
 
-    monkeypatch.setattr("heedful.services.recommend.encode_decision", held_out)
+    monkeypatch.setattr("heedful.services.keep.encode_decision", held_out)
     for number in range(HELD):
         store.shown(f"held{number}")
     monkeypatch.undo()

@@ -9,16 +9,12 @@ import msgspec
 import pytest
 
 from heedful.compose import Heedful
-from heedful.log.codec import encode
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Draft
 from heedful.services.placements import KIND, Placements
 from heedful.vocabulary.errors import Conflict, Invalid, NotFound, RecordsUnavailable
-from heedful.vocabulary.event import Event, Line, Record
-from heedful.vocabulary.ids import EventId
-from heedful.vocabulary.kinds import DECISION
 from heedful.vocabulary.placement import Placement, placement_of
-from heedful.vocabulary.time import FixedClock, Instant
+from heedful.vocabulary.time import FixedClock
 from tests.services.shop import OPENED, Shop, ids_of
 from tests.services.test_recommend import decisions_of
 
@@ -48,10 +44,12 @@ POPULAR = ["tent", "stove", "lamp", "mug"]
 COOK = where("category", "eq", "cook")
 
 
-def shown(shop: Shop, *rules: Mapping[str, Any], who: str | None = None, **question: Any) -> list[str]:
-    """What `home` shows with these rules."""
+def shown(
+    shop: Shop, *rules: Mapping[str, Any], who: str | None = None, reported: bool = False, **question: Any
+) -> list[str]:
+    """What `home` shows with these rules. reported: pages say themselves what was in view."""
     named = [{**one, "name": f"r{number}"} for number, one in enumerate(rules)]
-    shop.put_placement("home", rules=named)
+    shop.put_placement("home", rules=named, shown=not reported)
     return shop.ids(who, placement="home", **question)
 
 
@@ -323,7 +321,8 @@ def test_a_pin_reaches_an_item_that_no_source_proposes() -> None:
 @pytest.mark.parametrize("way", ["unavailable", "hidden", "owned", "excluded", "ruled out"])
 def test_a_pin_does_not_bring_back_what_must_not_be_shown(way: str) -> None:
     shop = a_shop()
-    rules, question = [rule("pin", item="mug", place=1)], {}
+    rules = [rule("pin", item="mug", place=1)]
+    question: dict[str, Any] = {}
     match way:
         case "unavailable":
             shop.put_item("mug", available=False)
@@ -394,7 +393,7 @@ def test_what_was_shown_lately_is_not_shown_again_to_the_same_person() -> None:
     see(shop, "ada", "tent", "mug", ago=30)
     see(shop, "ada", "lamp", ago=90)
     rest = rule("do_not_repeat", hours=1)
-    assert shown(shop, rest, who="ada") == ["stove", "lamp"]
+    assert shown(shop, rest, who="ada", reported=True) == ["stove", "lamp"]
     assert shop.ids("bo", placement="home") == shop.ids(placement="home") == POPULAR
     shop.wait(31)
     assert shop.ids("ada", placement="home") == POPULAR
@@ -404,7 +403,7 @@ def test_an_item_is_shown_so_often_and_no_more() -> None:
     shop = a_shop()
     cap = rule("frequency_cap", most=2, hours=24)
     see(shop, "ada", "tent", "mug")
-    assert shown(shop, cap, who="ada") == POPULAR
+    assert shown(shop, cap, who="ada", reported=True) == POPULAR
     see(shop, "ada", "tent", ago=60)  # late, and it counts all the same
     assert shop.ids("ada", placement="home") == ["stove", "lamp", "mug"]
     shop.wait(23 * 60 + 30)
@@ -417,16 +416,34 @@ def test_a_cap_can_be_for_some_items_only() -> None:
     assert shown(shop, rule("do_not_repeat", hours=1, where=COOK), who="ada") == ["tent", "lamp"]
 
 
-def test_an_answer_counts_as_shown_where_its_decision_has_lines() -> None:
+def test_an_answer_counts_as_shown_unless_the_page_reports_what_was() -> None:
     shop = a_shop()
-    engine = shop.engine
-    shop.does("search", "ada")
-    subject = engine.recommending._pseudonyms.user("ada")
-    event = Event(kind=DECISION, user="ada", name="home", lines=(Line("tent"), Line("lamp")))
-    at = shop.clock.now()
-    record = Record(EventId("heedful:d"), subject, at, Instant(0), Instant(0), at, encode(event))
-    engine.recommending._keep._commits.submit((record,), lambda _: None)
-    assert shown(shop, rule("do_not_repeat", hours=1), who="ada") == ["stove", "mug"]
+    rest = rule("do_not_repeat", hours=1)
+    assert shown(shop, rest, who="ada", limit=2) == ["tent", "stove"]
+    assert shop.ids("ada", placement="home", limit=2) == ["lamp", "mug"]
+    assert shop.ids("ada", placement="home", limit=2) == []
+    assert shop.ids("bo", placement="home") == shop.ids("ada", placement="elsewhere") == POPULAR
+    shop.wait(61)
+    for _ in range(3):
+        assert shown(shop, rest, who="ada", reported=True) == POPULAR
+
+
+def test_a_cap_counts_answers_too() -> None:
+    shop = a_shop()
+    see(shop, "ada", "tent")
+    assert shown(shop, rule("frequency_cap", most=2, hours=24), who="ada") == POPULAR
+    assert shop.ids("ada", placement="home") == POPULAR[1:]
+    assert shop.ids("ada", placement="home") == []
+    assert shop.verify().agrees
+
+
+def test_only_placements_that_go_by_it_keep_what_was_shown_in_histories() -> None:
+    shop = a_shop()
+    shop.put_placement("home", rules=[rule("do_not_repeat", hours=1)])
+    for placement in ("home", "elsewhere"):
+        shop.recommend("ada", placement=placement)
+    lines = {event.name: [line.item for line in event.lines] for _, event, _ in decisions_of(shop)}
+    assert lines == {"home": POPULAR, "elsewhere": []}
 
 
 def test_sources_can_be_chosen_and_weighed() -> None:

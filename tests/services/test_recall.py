@@ -12,10 +12,11 @@ from heedful.log.codec import decode, encode
 from heedful.log.memory import MemoryLog
 from heedful.log.partitioned import PartitionedLog
 from heedful.log.sqlite import SqliteLog
+from heedful.pipeline.reasons import CODES
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
-from heedful.vocabulary.decision import decode_decision, decode_everything
+from heedful.vocabulary.decision import REASON_NUMBERS, decode_decision, decode_everything
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.event import Event
 from heedful.vocabulary.ids import EventId
@@ -47,6 +48,42 @@ def test_an_answer_is_told_again_at_once() -> None:
     assert (told.position, told.personalized) == (answer.position, True)
     assert told.considered
     assert {one.item_id for one in told.considered}.isdisjoint(ids_of(answer))
+
+
+def test_every_reason_can_be_kept_and_told_again() -> None:
+    assert REASON_NUMBERS.keys() >= CODES
+    shop = a_shop()
+    shop.put_placement("home", rules=[{"rule": "pin", "name": "first", "item": "map", "place": 1}])
+    told = shop.decision(shop.recommend("ada", placement="home").decision_id)
+    assert (told.items[0].reason.code, told.items[0].reason.text) == ("picked", "Hand-picked")
+
+
+def test_an_item_is_no_reason_for_itself() -> None:
+    shop = a_shop()
+    for walker in ("bo", "cy"):
+        shop.views(walker, "boots", "rope")
+    shop.wait(60)
+    shop.views("ada", "boots")
+    answer = shop.recommend("ada")
+    assert answer.items[0].reason.because == ("boots",)
+    (own,) = (item for item in answer.items if item.item_id == "tent")
+    assert (own.reason.code, own.reason.because) == ("seen_before", ())
+    assert answer.personalized
+    (told,) = (item for item in shop.decision(answer.decision_id).items if item.item_id == "tent")
+    assert told.reason == own.reason
+
+
+def test_a_choice_among_variants_is_told_again_with_every_chance() -> None:
+    shop = Shop()
+    answer = shop.decide("ada", placement="hero", variants=["a", "b", "c"], algorithm="squarecb")
+    told = shop.decision(answer.decision_id)
+    assert (told.decision_id, told.placement, told.policy, told.user_id) == (
+        answer.decision_id, "hero", "squarecb", "ada",
+    )  # fmt: skip
+    assert told.variant == answer.variant
+    assert told.variants == pytest.approx(answer.propensities)
+    assert (told.items, told.considered, told.model) == ([], [], "")
+    assert told.position == answer.position
 
 
 def test_a_reason_speaks_in_todays_words() -> None:

@@ -49,7 +49,7 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
 from heedful.views.fold import Fold
 from heedful.views.trends import HORIZONS
-from heedful.vocabulary.errors import NotFound, SettingsError
+from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.placement import Placement, placement_of
 from heedful.vocabulary.settings import Settings
@@ -117,6 +117,8 @@ def open_engine(
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
+        if engine.models is not None:
+            engine.models.look()
         log.recover(engine.fold.cursor)
     except BaseException:
         log.close()
@@ -210,15 +212,20 @@ def fit_beside(
 
 
 def _defined(where: Path, placement: str) -> Placement:
-    """The version of `placement` that is in force. Raises NotFound."""
+    """The version of `placement` that is in force. Raises NotFound, Invalid where it shows no items."""
     records = _records(where)
     try:
         found = records.current("placement", placement)
     finally:
         records.close()
-    if found is None or found.body is None:
+    if found is None:
         raise NotFound(f"no placement {placement!r} is defined")
-    return placement_of(placement, found.body)
+    defined = placement_of(placement, msgspec.json.decode(found.body))
+    if defined.kind != "items":
+        raise Invalid(
+            "placement_kind", f"{placement!r} shows variants, which no ranker orders", path="placement"
+        )
+    return defined
 
 
 def rehearse_kernels(told: Progress | None = None) -> None:

@@ -48,8 +48,8 @@ from heedful.vocabulary.placement import Placement
 
 WEIGHTS = {
     "vstan": 1.0,
-    "sessions": 0.5,
-    "next": 0.1,
+    "sessions": 1.0,
+    "next": 0.2,
     "together": 0.1,
     "similar": 0.03,
     "fresh": 0.03,

@@ -144,13 +144,13 @@ class Pipeline:
         rows = arrangement.arrange(candidates, context, keys, size=size)
         arranged = perf_counter_ns()
         stages.append(Stage("arrangement", arrangement.name, arranged - began, kept, len(rows)))
-        choice = Choice(rows, CERTAIN[: len(rows)])
+        choice, policy = Choice(rows, CERTAIN[: len(rows)]), arrangement.name
         if plan.slots and plan.share > 0.0:
             exploration = self.exploration(plan.share)
             choice = exploration.explore(candidates, rows, keys, size=size, seed=seed, budget=plan.slots)
+            policy = f"{arrangement.name}, slots"
             explored = perf_counter_ns() - arranged
             stages.append(Stage("exploration", "slots", explored, len(rows), len(choice.rows)))
         rows, propensities = plan.place(candidates, choice, size, self.names)
         item, total, carrier, because = candidates.describe(rows)
-        policy = arrangement.name if choice.rows is rows else f"{arrangement.name}, slots"
         return Slate(rows, item, total, propensities, carrier, because, policy, stages)

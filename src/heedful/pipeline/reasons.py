@@ -25,7 +25,14 @@ _PLAIN = {
     "pins": Reason("picked", "Hand-picked"),
 }
 
+_SEEN = Reason("seen_before", "You were interested in this before")
+"""Said of an item that speaks for itself: the person's own, from further back on their trail."""
+
 _SENTENCES = dict(_ABOUT.values())
+_WORDS = {reason.code: reason for reason in (*_PLAIN.values(), _SEEN)}
+
+CODES = frozenset((*_SENTENCES, *_WORDS))
+"""Every code that a reason may have."""
 
 _KEPT = 50_000
 """Sentences that are kept to be used again."""
@@ -41,8 +48,10 @@ class Reasons:
         self._written: dict[tuple[int, int], Reason] = {}
         self._written_at = catalogue.changes
 
-    def reason(self, source: int, because: int) -> Reason:
-        """The reason for an item that column `source` carried, with dense item `because` (or -1) behind it."""
+    def reason(self, source: int, because: int, item: int = -1) -> Reason:
+        """The reason for dense `item`, which column `source` carried, with dense `because` (or -1) behind it."""
+        if item >= 0 and item == because:
+            return _SEEN
         if self._written_at != self._catalogue.changes or len(self._written) > _KEPT:
             self._written, self._written_at = {}, self._catalogue.changes
         reason = self._written.get((source, because))
@@ -54,8 +63,7 @@ class Reasons:
         """The reason that a kept decision gave by its code, in today's words; without text if there are none."""
         about = () if because is None else (because,)
         if because is None:
-            plain = next((reason for reason in _PLAIN.values() if reason.code == code), None)
-            return plain or Reason(code, "")
+            return _WORDS.get(code) or Reason(code, "")
         sentence = _SENTENCES.get(code)
         if sentence is None:
             return Reason(code, "", about)

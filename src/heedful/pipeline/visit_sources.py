@@ -13,7 +13,8 @@ class TimedNeighbours:
     (Ludewig et al., UMUAI 2021) on the live index.
 
     newest: sessions read per item (m). count: sessions that count (k). trail: items of the trail that count.
-    The person's own newest session is no neighbour: it is what is asked about.
+    The person's own newest session is no neighbour: it is what is asked about. Where nothing but the page is asked
+    about, the answer is a stranger's to the last digit, so that it may say that it is not personalized.
     """
 
     name = "vstan"
@@ -26,7 +27,8 @@ class TimedNeighbours:
         if not len(trail):
             return 0
         at = context.now if context.as_of is None else context.as_of
-        found = self._vstan.peek(trail, limit, at, m=self._newest, k=self._count, apart=context.subject)
+        apart = context.subject if context.personal else -1
+        found = self._vstan.peek(trail, limit, at, m=self._newest, k=self._count, apart=apart)
         candidates.add(column, found.items, found.scores, found.because)
         return len(found.items)
 

@@ -110,7 +110,10 @@ class KeepDecisions:
             EventId(f"heedful:{answer.decision_id}"), asker.subject, answered.now, _UNSAID, _UNSAID,
             answered.now, encode(event),
         )  # fmt: skip
-        self._commits.defer((record,), _unwatched)
+        # A rule that goes by what was shown must see it at the next question, also where no loop comes back for
+        # what was put off.
+        at_once = answered.spot.remembers and self._commits.later is None
+        (self._commits.submit if at_once else self._commits.defer)((record,), _unwatched)
 
     def _runners_up(self, slate: Slate, pipeline: Pipeline) -> tuple[list[ItemId], list[float]]:
         """The best candidates that are not shown, about as many as a decision has room for."""

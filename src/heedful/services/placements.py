@@ -79,7 +79,7 @@ class Placements:
         """sources: the names that a placement's `sources` may give. ticks: seconds, for looking again."""
         self._records = records
         self._clock = clock
-        self._sources = tuple(sources)
+        self.sources = tuple(sources)
         self._ticks = ticks
         self._next_look = 0.0
         self._revision = -1
@@ -126,10 +126,10 @@ class Placements:
         placement = placement_of(name, body)
         read_rules(placement)
         for source in placement.sources or ():
-            if source not in self._sources:
+            if source not in self.sources:
                 raise Invalid(
                     "placement_invalid",
-                    f"sources.{source}: there is no such source; there are {', '.join(self._sources)}",
+                    f"sources.{source}: there is no such source; there are {', '.join(self.sources)}",
                     path=f"sources.{source}",
                 )
         return placement

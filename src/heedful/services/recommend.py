@@ -132,6 +132,10 @@ class Recommend:
         )
         return Preview(drafted, in_force, courses[1].spot.version)
 
+    def pipeline(self, placement: str) -> Pipeline:
+        """What answers for `placement` those who are not held out. Raises Invalid if it is not one of items."""
+        return self._course(placement).pipeline
+
     def _answer(
         self,
         request: RecommendRequest,
@@ -218,7 +222,7 @@ class Recommend:
     def _items(self, slate: Slate, reasons: Reasons) -> list[RecommendedItem]:
         ids, reason = self._fold.items.ids, reasons.reason
         return [
-            RecommendedItem(ids[item], score, reason(source, because), propensity)
+            RecommendedItem(ids[item], score, reason(source, because, item), propensity)
             for item, score, source, because, propensity in zip(
                 slate.items.tolist(),
                 slate.scores.round(6).tolist(),

@@ -37,7 +37,8 @@ PURCHASE_WINDOW = 7 * 24 * 60
 
 REASONS: tuple[str, ...] = (
     "", "viewed_together", "viewed_next", "bought_together", "popular_in_category", "popular", "new",
-    "similar", "bought_again", "taste", "pinned", "explored",
+    "similar", "bought_again", "taste", "pinned", "explored", "new_similar", "buy_again", "bought_with", "picked",
+    "seen_before",
 )  # fmt: skip
 """Reason codes by the number that stands for them. Only ever append; 0 is any code that is not here."""
 

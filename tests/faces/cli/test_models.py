@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from heedful.compose import Heedful
 from heedful.models.linear import Linear
 from heedful.models.shelf import Facts, Shelf, Version
 from heedful.objects.folder import Folder
+from heedful.vocabulary.time import DAY, MINUTE, Instant, iso
 from tests.faces.cli.command import heedful
+from tests.services.fit.histories import rounds
 
 
 @pytest.fixture
@@ -70,3 +73,42 @@ def test_what_cannot_be_done_is_said(versions: list[Version], tmp_path: Path) ->
     damaged = heedful("models", "list", "--data", tmp_path)
     assert damaged.code == 1
     assert "fit again" in " ".join(damaged.err.split())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A data folder whose people go round four things of their own."""
+    with Heedful(tmp_path) as shop:
+        calls = [
+            {
+                "type": "track", "userId": who, "event": "Product Viewed", "messageId": f"m{number}",
+                "timestamp": iso(Instant(DAY + minutes * MINUTE)), "properties": {"product_id": item},
+            }
+            for number, (who, item, minutes) in enumerate(rounds(35))
+        ]  # fmt: skip
+        shop.send("import", {"batch": calls})
+    return tmp_path
+
+
+def test_a_fit_says_what_is_in_force_now_and_how_it_was_judged(shop: Path) -> None:
+    said = heedful("models", "fit", "--data", shop, "--kind", "linear")
+    assert (said.code, said.err) == (0, "")
+    assert "is in force" in said.out
+    assert {"fitted", "blend", "gain"} <= set(said.out.replace("│", " ").split())
+    (listed,) = heedful("models", "list", "--data", shop, "--json").json
+    assert listed["state"] == "in force"
+    assert listed["id"] in said.out
+    again = heedful("models", "fit", "--data", shop, "--kind", "linear", "--seed", "8", "--json").json
+    assert again["promoted"] is True
+    assert again["version"]["against"] == listed["id"]
+    assert again["version"]["metrics"]["mrr"] > 0.9
+
+
+def test_a_fit_of_nothing_says_so(tmp_path: Path) -> None:
+    Heedful(tmp_path).close()
+    said = heedful("models", "fit", "--data", tmp_path)
+    assert said.code == 2
+    assert "learn from" in said.err
+    assert heedful("models", "list", "--data", tmp_path, "--json").json == []
+    assert heedful("models", "fit", "--data", tmp_path, "--placement", "nowhere").code == 1
+    assert heedful("models", "fit", "--data", tmp_path / "mistyped").code == 1

@@ -76,6 +76,17 @@ def test_an_answer_is_told_again_also_a_moment_after_it_was_given(server: Server
     assert len(told["seed"]) == 16
 
 
+def test_a_choice_among_variants_is_told_again_too(server: Server) -> None:
+    question = {"userId": "u9", "placement": "hero", "variants": ["a", "b"]}
+    status, answer = server.call("POST", "/v1/decide", question)
+    assert status == 200
+    status, told = server.call("GET", f"/v1/decisions/{answer['decisionId']}")
+    assert status == 200
+    assert (told["variant"], told["variants"]) == (answer["variant"], answer["propensities"])
+    assert (told["decisionId"], told["userId"], told["placement"]) == (answer["decisionId"], "u9", "hero")
+    assert told["items"] == []
+
+
 def test_what_is_not_there_is_a_404_with_its_code(server: Server) -> None:
     for path in ("/v1/decisions/nothing", "/v1/metrics/happiness"):
         status, problem = server.call("GET", path)

@@ -15,7 +15,7 @@ from rich.table import Table
 out = Console()
 err = Console(stderr=True)
 
-FIRST_START = "Starting. The first time, kernels are compiled for this machine, which takes up to a minute."
+FIRST_START = "Starting. The first time, kernels are compiled for this machine, which takes a minute or two."
 """Said where no progress bar is drawn."""
 
 Told = Callable[[str, int, int], None]

@@ -37,8 +37,9 @@ class GatherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much is looked at.
 
     events: the newest so many are replayed. questions: the newest so many of their interactions are asked for.
-    rows: at most so many candidates of a question that is learned from: every positive, the best by the blend,
-    and a draw of the rest. judged: the newest share of the questions, which only judge. seed: of the draw.
+    rows: about so many candidates of a question that is learned from: every positive, however many there are, the
+    best by the blend, and a draw of the rest. judged: the newest share of the questions, which only judge.
+    seed: of the draw.
     """
 
     events: int = 2_000_000
@@ -179,6 +180,7 @@ class Gatherer:
         if len(question.gains) <= most:
             return np.arange(len(question.gains))
         order = np.lexsort((question.keys, -question.blend, question.gains <= 0))
-        best, rest = order[: most * 3 // 4], order[most * 3 // 4 :]
-        drawn = self._random.choice(rest, most - len(best), replace=False)
+        first = max(most * 3 // 4, int(np.count_nonzero(question.gains > 0)))
+        best, rest = order[:first], order[first:]
+        drawn = self._random.choice(rest, max(0, most - first), replace=False)
         return np.sort(np.concatenate((best, drawn)))

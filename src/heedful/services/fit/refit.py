@@ -82,7 +82,7 @@ def refit(
     rival = "in force" if "in force" in ranks else "blend"
     gain = difference(per_user(people, ranks["fitted"]), per_user(people, ranks[rival]))
     better = bool(ranks["fitted"].mean() >= ranks[rival].mean()) if len(people) else False
-    shelf.measured(
+    version = shelf.measured(
         version.id, _plain(ranks, "fitted"),
         against="" if before.version is None or rival == "blend" else before.version.id,
         compared=_plain(ranks, rival),
