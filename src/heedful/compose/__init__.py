@@ -34,6 +34,7 @@ from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.evaluate.streams import from_log
+from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
@@ -201,12 +202,24 @@ def fit_beside(
         end = log.end()
         told = None if progress is None else lambda done, total: progress("reading the log", done, total)
         stream = from_log(log, str(where), progress=told)
-    return refit(
-        stream, end.encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
-        objective=worth_of(settings, defined.objective if placement else None), kind=kind,
-        place=f"{RANKER}:{placement}" if placement else RANKER, how=GatherSettings(seed=seed), era=era,
-        force=force, told=progress,
-    )  # fmt: skip
+        objective = worth_of(settings, defined.objective if placement else None)
+        how = GatherSettings(seed=seed)
+
+        def fold_of() -> Fold:
+            pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+            fold = _empty_fold(log, Claims(), pseudonyms, settings)
+            catch_up_from_snapshot(fold, log, Folder(where / "snapshots"), progress)
+            return fold
+
+        def shown(features: tuple[str, ...]) -> Exposures:
+            only = placement or None
+            return gather(log, fold_of, features, objective, placement=only, least=how.exposures)
+
+        return refit(
+            stream, end.encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
+            objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
+            how=how, exposures=shown, era=era, force=force, told=progress,
+        )  # fmt: skip
 
 
 def _defined(where: Path, placement: str) -> Placement:
