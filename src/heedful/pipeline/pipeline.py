@@ -154,8 +154,11 @@ class Pipeline:
             policy = f"{policy}, slots"
         exchange = None
         if plan.swaps > 0.0 and not plan.pins:
+            before = perf_counter_ns()
             exchange = exchanged(choice, plan.swaps, seed)
             choice = exchange.choice
+            swapped = perf_counter_ns() - before
+            stages.append(Stage("exploration", "swaps", swapped, len(choice.rows), len(choice.rows)))
             policy = f"{policy}, swaps"
         rows, propensities = plan.place(candidates, choice, size, self.names)
         item, total, carrier, because = candidates.describe(rows)

@@ -136,7 +136,7 @@ def gather(
     left_out: dict[str, int] = {}
     found: deque[_Answer] = deque(maxlen=MOST_ANSWERS)
     now = 0
-    for stored, decision in _kept(log):
+    for stored, decision in kept(log):
         now = max(now, stored.record.received)
         if decision is None or placement not in {None, decision.placement}:
             continue
@@ -208,7 +208,7 @@ def examples_of(
     *,
     weight: float = 1.0,
 ) -> Examples:
-    """The answers as examples, corrected for places and for what was left to chance. Each counts `weight` times."""
+    """The answers as examples, corrected for places and for other chance. Each counts `weight` times."""
     rows = [one.table for one in settled]
     return Examples(
         features=features,
@@ -221,8 +221,8 @@ def examples_of(
     ).unbiased(MOST)
 
 
-def _kept(log: LogReader) -> Iterator[tuple[Stored, Decision | None]]:
-    """Every record; with its decision where it is an answer of items that keeps everything."""
+def kept(log: LogReader) -> Iterator[tuple[Stored, Decision | None]]:
+    """Every record; with its decision where it is an answer of items that keeps everything. Raises Corrupt."""
     cursor = Cursor()
     while batch := log.read(cursor, limit=_BATCH):
         for stored in batch:
