@@ -202,7 +202,8 @@ def exchanged(choice: Choice, share: float, seed: int) -> Exchange:
     A fair coin decides whether the pairs are the places (0, 1), (2, 3), ... or (1, 2), (3, 4), ...: so every place
     is joined to the next, and given the coin each row has one other place, as estimating what a place does
     to clicks needs (`models.positions.from_swaps`). The propensity in a place is over the coin too: 1 - share for
-    a row that stayed, share / 2 for one that moved; at either end, where only one coin makes a pair, 1 - share / 2.
+    a row that stayed, share / 2 for one that moved; at either end, where only one coin makes a pair, it is
+    1 - share / 2.
     """
     size = len(choice.rows)
     parts = parts_of(np.array([1.0 - share, share]))
