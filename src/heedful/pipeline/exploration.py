@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.models.variants.draw import draw, mixed_seed, parts_of, probability
+from heedful.models.variants.draw import UNITS, draw, mixed_seed, parts_of, probability
 from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.policy import Choice, Policy
 
@@ -206,23 +206,24 @@ def exchanged(choice: Choice, share: float, seed: int) -> Exchange:
     1 - share / 2.
     """
     size = len(choice.rows)
-    parts = parts_of(np.array([1.0 - share, share]))
+    parts = [UNITS - round(share * UNITS), round(share * UNITS)]
     stay, move = probability(parts[0]), probability(parts[1])
-    order, other = np.arange(size), np.full(size, -1, dtype=np.int64)
-    chance, there = np.ones(size), np.full(size, 1.0 - move)
+    order, other = list(range(size)), [-1] * size
+    chance, there = [1.0] * size, [1.0 - move] * size
     if size:
-        there[[0, -1]] = 1.0 - move / 2 if size > 1 else 1.0
+        there[0] = there[-1] = 1.0 - move / 2 if size > 1 else 1.0
     for left in range(mixed_seed(seed, _COIN) >> 63, size - 1, 2):
         right = left + 1
         other[left], other[right] = right, left
-        if draw(mixed_seed(seed, _COIN + right), parts):
+        moves = draw(mixed_seed(seed, _COIN + right), parts)
+        chance[left] = chance[right] = move if moves else stay
+        if moves:
             order[left], order[right] = right, left
-            chance[left] = chance[right] = move
             there[left] = there[right] = move / 2
-        else:
-            chance[left] = chance[right] = stay
     shown = choice.propensities[order]
-    return Exchange(Choice(choice.rows[order], shown * there), shown, other, chance)
+    return Exchange(
+        Choice(choice.rows[order], shown * there), shown, np.array(other, dtype=np.int64), np.array(chance)
+    )
 
 
 def spread(first: int, end: int, count: int) -> list[int]:
