@@ -1,7 +1,7 @@
 """One full answer in process, with a fitted ranker on and off, on the same engine in the same run.
 
-`python -m benchmarks answer`: 300,000 clicks of 65,000 sessions over 100,000 items in a data folder, a ranker fitted
-to them by `heedful models fit`'s own code, then 3,000 questions for returning visitors, 20 items each, decisions
+`python -m benchmarks answer`: 300,000 clicks of 65,000 sessions over 100,000 items in a data folder, a ranker
+fitted to them by `heedful models fit`, then 3,000 questions for returning visitors, 20 items each, decisions
 written. Medians on one thread.
 """
 

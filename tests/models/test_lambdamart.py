@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -190,3 +191,15 @@ def test_examples_that_do_not_fit_together_are_refused_by_name() -> None:
         Examples(NAMES, good.table, good.gains, good.sizes, good.times, examined=np.zeros(36))
     with pytest.raises(Invalid, match="table"):
         Examples(NAMES, good.table[:, :2], good.gains, good.sizes, good.times)
+
+
+def test_examples_are_joined_once_they_are_corrected() -> None:
+    one, other = questions(3), questions(2, seed=5)
+    shown = replace(other, examined=np.full(len(other.gains), 0.25), weights=np.full(2, 0.5))
+    both = one.joined(shown.unbiased())
+    assert (len(both), len(both.gains)) == (5, 60)
+    assert both.weights is not None
+    assert both.weights.tolist() == [1.0, 1.0, 1.0, 2.0, 2.0]
+    np.testing.assert_array_equal(both.take(np.arange(3)).table, one.table)
+    with pytest.raises(Invalid, match="corrected"):
+        one.joined(shown)

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heedful.pipeline.candidates import Candidates
-from heedful.pipeline.exploration import Appeal, Even, Explored, Promising, Slots, UnderExposed, spread
-from heedful.pipeline.policy import Greedy
+from heedful.pipeline.exploration import (
+    Appeal,
+    Even,
+    Explored,
+    Promising,
+    Slots,
+    UnderExposed,
+    exchanged,
+    spread,
+)
+from heedful.pipeline.policy import Choice, Greedy
 
 KEYS = np.arange(1_000, 2_000, dtype=np.uint64)
 TOP = np.array([0, 1, 2, 3], dtype=np.int64)
@@ -150,3 +159,36 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     for make in (lambda: Slots(1.5, Even()), lambda: Promising(0.0), lambda: Slots(0.1, Even(), first=-1)):
         with pytest.raises(ValueError, match=r"epsilon|temperature"):
             make()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 30), st.floats(0, 0.5), st.integers(0, 2**64 - 1))
+def test_exchanging_moves_only_neighbours_and_says_where_each_might_have_stood(
+    count: int, share: float, seed: int
+) -> None:
+    before = Choice(np.arange(count), np.linspace(1.0, 0.5, count))
+    found = exchanged(before, share, seed)
+    assert sorted(found.choice.rows.tolist()) == [*range(count)]
+    np.testing.assert_array_equal(found.shown, before.propensities[found.choice.rows])
+    for place, row in enumerate(found.choice.rows.tolist()):
+        other = int(found.other[place])
+        assert other == -1 or abs(other - place) == 1
+        assert row in {place, other}
+        assert other == -1 or found.other[other] == place, "they are each other's"
+        if other == -1:
+            assert found.chance[place] == 1.0
+    assert exchanged(before, share, seed).choice.rows.tolist() == found.choice.rows.tolist()
+
+
+def test_each_row_stands_in_each_place_as_often_as_its_propensity_says() -> None:
+    before, rounds = Choice(np.arange(5), np.ones(5)), 20_000
+    counts, said, alone = np.zeros((5, 5)), np.zeros((5, 5)), np.zeros(2)
+    for seed in range(rounds):
+        found = exchanged(before, 0.3, seed)
+        places, rows = np.arange(5), found.choice.rows
+        counts[rows, places] += 1
+        said[rows, places] = found.choice.propensities
+        alone += [np.count_nonzero((found.other >= 0) & (rows != places)), np.count_nonzero(found.other >= 0)]
+    np.testing.assert_allclose(counts / rounds, said, atol=0.015)
+    np.testing.assert_allclose(said.sum(axis=1), 1.0)
+    assert alone[0] / alone[1] == pytest.approx(0.3, abs=0.01)

@@ -278,6 +278,16 @@ def test_the_sampled_share_keeps_everything_and_comes_back() -> None:
         decode_everything(b"\x94\x91\xa1a\x91\xa1f\xc4\x00\xc4\x00")
 
 
+def test_where_an_item_might_have_stood_is_kept_and_what_was_written_before_still_reads() -> None:
+    items, scores, half = [ItemId("a")], struct.pack("<f", 2.0), struct.pack("<f", 0.5)
+    before = msgspec.msgpack.encode([items, ["f"], scores, half])
+    assert decode_everything(before) == Everything(items, ["f"], scores, half)
+    swapped = Everything(items, ["f"], scores, half, bytes([1]), half)
+    assert decode_everything(encode_everything(swapped)) == swapped
+    with pytest.raises(ValueError, match="chance"):
+        Everything(items, ["f"], scores, half, bytes([1]))
+
+
 def test_the_share_is_kept_and_says_nothing_of_the_seeds_own_bits() -> None:
     random = Random(5)
     seeds = [random.getrandbits(64) for _ in range(20_000)]

@@ -21,6 +21,7 @@ from heedful.log.commit import GroupCommit, Writer
 from heedful.log.log import Bodies, Log, LogReader
 from heedful.log.memory import MemoryLog
 from heedful.log.sqlite import SqliteLog
+from heedful.log.until import Until
 from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
@@ -34,6 +35,7 @@ from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.evaluate.streams import from_log
+from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
@@ -200,15 +202,27 @@ def fit_beside(
     era, settings = shelf.era(), read_settings(where)
     defined = _defined(where, placement) if placement else Placement(name="default")
     with SqliteLog.reader(where / "log.sqlite3") as log:
-        end = log.end()
+        then = Until(log, log.end())  # the log may be growing meanwhile
         told = None if progress is None else lambda done, total: progress("reading the log", done, total)
-        stream = from_log(log, str(where), progress=told)
-    return refit(
-        stream, end.encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
-        objective=worth_of(settings, defined.objective if placement else None), kind=kind,
-        place=f"{RANKER}:{placement}" if placement else RANKER, how=GatherSettings(seed=seed), era=era,
-        force=force, told=progress,
-    )  # fmt: skip
+        stream = from_log(then, str(where), progress=told)
+        objective = worth_of(settings, defined.objective if placement else None)
+        how = GatherSettings(seed=seed)
+
+        def fold_of() -> Fold:
+            pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+            fold = _empty_fold(log, Claims(), pseudonyms, settings)
+            catch_up_from_snapshot(fold, then, Folder(where / "snapshots"), progress)
+            return fold
+
+        def shown(features: tuple[str, ...]) -> Exposures:
+            only = placement or None
+            return gather(then, fold_of, features, objective, placement=only, least=how.exposures)
+
+        return refit(
+            stream, then.end().encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
+            objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
+            how=how, exposures=shown, era=era, force=force, told=progress,
+        )  # fmt: skip
 
 
 def _defined(where: Path, placement: str) -> Placement:

@@ -93,6 +93,24 @@ class Examples:
             cut += 1
         return self.take(order[:cut]), self.take(order[cut:])
 
+    def joined(self, other: Examples) -> Examples:
+        """These groups and those of `other`, which has the same features and, like these, no `examined`.
+
+        Raises Invalid otherwise: correct for places first (`unbiased`).
+        """
+        if self.features != other.features or self.examined is not None or other.examined is not None:
+            raise Invalid("examples_differ", "only corrected examples of the same features can be joined")
+        return Examples(
+            features=self.features,
+            table=np.concatenate((self.table, other.table)),
+            gains=np.concatenate((self.gains, other.gains)),
+            sizes=np.concatenate((self.sizes, other.sizes)),
+            times=np.concatenate((self.times, other.times)),
+            weights=np.concatenate([
+                np.ones(len(one)) if one.weights is None else one.weights for one in (self, other)
+            ]),
+        )  # fmt: skip
+
     def unbiased(self, most: float = 10.0) -> Examples:
         """The examples as they would be had every row been looked at; without `examined`, themselves.
 

@@ -3,23 +3,27 @@
 What stands below the cut is dealt out to the exploring places, best first, one each in turn, so that no two
 places can draw the same item and each place's draw depends on no other. So the probability written down for an
 item in its place is the same whether the rest of the list is given or not, and the probability of a whole list is
-the product of its places'. Weights against position or selection bias need no more than that.
+the product of its places'. Weights against selection bias need no more than that. To tell what a place does
+to clicks, neighbours may change places besides (`exchanged`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.models.variants.draw import draw, mixed_seed, parts_of, probability
+from heedful.models.variants.draw import UNITS, draw, mixed_seed, parts_of, probability
 from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.policy import Choice, Policy
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_COIN = 1_000
+"""Streams of the seed from here on are for exchanging neighbours; those of places are below."""
 
 
 class Exploration(Protocol):
@@ -181,6 +185,50 @@ class Explored:
             candidates, settled.rows, keys, size=size, seed=seed, budget=self._budget
         )
         return Choice(explored.rows, settled.propensities * explored.propensities)
+
+
+class Exchange(NamedTuple):
+    """A list in which neighbours may have changed places. Columns over its s places.
+
+    choice: the list, with the probability of each row in its place. shown: float64 (s,), the probability that the
+    row is shown at all. other: int64 (s,), the one other place where it might have stood, or -1.
+    chance: float64 (s,), in (0, 1], how likely it was to stand where it does rather than there.
+    """
+
+    choice: Choice
+    shown: Floats
+    other: Rows
+    chance: Floats
+
+
+def exchanged(choice: Choice, share: float, seed: int) -> Exchange:
+    """`choice` with neighbouring rows exchanged, each pair with probability `share` (0 to 0.5).
+
+    A fair coin decides whether the pairs are the places (0, 1), (2, 3), ... or (1, 2), (3, 4), ...: so every place
+    is joined to the next, and given the coin each row has one other place, as estimating what a place does
+    to clicks needs (`models.positions.from_swaps`). The propensity in a place is over the coin too: 1 - share for
+    a row that stayed, share / 2 for one that moved; at either end, where only one coin makes a pair, it is
+    1 - share / 2.
+    """
+    size = len(choice.rows)
+    parts = [UNITS - round(share * UNITS), round(share * UNITS)]
+    stay, move = probability(parts[0]), probability(parts[1])
+    order, other = list(range(size)), [-1] * size
+    chance, there = [1.0] * size, [1.0 - move] * size
+    if size:
+        there[0] = there[-1] = 1.0 - move / 2 if size > 1 else 1.0
+    for left in range(mixed_seed(seed, _COIN) >> 63, size - 1, 2):
+        right = left + 1
+        other[left], other[right] = right, left
+        moves = draw(mixed_seed(seed, _COIN + right), parts)
+        chance[left] = chance[right] = move if moves else stay
+        if moves:
+            order[left], order[right] = right, left
+            there[left] = there[right] = move / 2
+    shown = choice.propensities[order]
+    return Exchange(
+        Choice(choice.rows[order], shown * there), shown, np.array(other, dtype=np.int64), np.array(chance)
+    )
 
 
 def spread(first: int, end: int, count: int) -> list[int]:

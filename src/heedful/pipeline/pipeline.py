@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from heedful.pipeline.arrangement import Arrangement
 from heedful.pipeline.candidates import KEPT, Candidates
 from heedful.pipeline.context import Context
-from heedful.pipeline.exploration import Exploration
+from heedful.pipeline.exploration import Exchange, Exploration, exchanged
 from heedful.pipeline.filters import Filter
 from heedful.pipeline.placing import PLAIN, Plan
 from heedful.pipeline.policy import CERTAIN, Choice
@@ -52,7 +52,7 @@ class Slate(NamedTuple):
 
     rows: int64 (s,), of the candidates. items: int32 (s,). scores: float64 (s,). propensities: float64 (s,).
     source: int32 (s,), the source that gave most to each item's score. because: int32 (s,), or -1.
-    policy: what put them there. stages: as they were run.
+    policy: what put them there. stages: as they were run. exchange: where neighbours may have changed places.
     """
 
     rows: NDArray[np.int64]
@@ -63,6 +63,7 @@ class Slate(NamedTuple):
     because: NDArray[np.int32]
     policy: str
     stages: list[Stage]
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,17 @@ class Pipeline:
         if plan.slots and plan.share > 0.0:
             exploration = self.exploration(plan.share)
             choice = exploration.explore(candidates, rows, keys, size=size, seed=seed, budget=plan.slots)
-            policy = f"{arrangement.name}, slots"
             explored = perf_counter_ns() - arranged
             stages.append(Stage("exploration", "slots", explored, len(rows), len(choice.rows)))
+            policy = f"{policy}, slots"
+        exchange = None
+        if plan.swaps > 0.0 and not plan.pins:
+            before = perf_counter_ns()
+            exchange = exchanged(choice, plan.swaps, seed)
+            choice = exchange.choice
+            swapped = perf_counter_ns() - before
+            stages.append(Stage("exploration", "swaps", swapped, len(choice.rows), len(choice.rows)))
+            policy = f"{policy}, swaps"
         rows, propensities = plan.place(candidates, choice, size, self.names)
         item, total, carrier, because = candidates.describe(rows)
-        return Slate(rows, item, total, propensities, carrier, because, policy, stages)
+        return Slate(rows, item, total, propensities, carrier, because, policy, stages, exchange)

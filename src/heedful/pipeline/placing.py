@@ -39,7 +39,8 @@ class Plan(NamedTuple):
     filters: of the rules that are awake, in their order. lifts: boosts. pins: at most one per item.
     width: how many each source is asked for at least.
     objective: what each kind of outcome is worth. diversity, calibration: strengths in [0, 1].
-    slots, share: how many places chance may have, and in what share of answers.
+    slots, share: how many places chance may have, and in what share of answers. swaps: how likely two neighbours
+    change places.
     """
 
     filters: tuple[Filter, ...] = ()
@@ -51,6 +52,7 @@ class Plan(NamedTuple):
     calibration: float = 0.0
     slots: int = 0
     share: float = 0.0
+    swaps: float = 0.0
 
     def boost(self, context: Context, candidates: Candidates) -> None:
         """Multiply the scores of `candidates` by the boosts. A score below 0 is divided, so that a factor above 1
@@ -127,6 +129,7 @@ class Spot:
             calibration=placement.calibration,
             slots=placement.exploration.slots,
             share=placement.exploration.share,
+            swaps=placement.exploration.swaps,
         )
 
     def plan(self, around: Surroundings) -> Plan:

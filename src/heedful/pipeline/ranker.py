@@ -53,6 +53,13 @@ class Blend:
         del context
         _blend(candidates.handle, self._weights)
 
+    def of(self, table: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same from a table of features, float32 (n, f), whose first columns are in pairs by source: (n,)."""
+        scores: NDArray[np.float64] = (
+            table[:, : 2 * len(self._weights) : 2].astype(np.float64) @ self._weights
+        )
+        return scores
+
 
 class Learned:
     """A fitted model over the features, or the blend while there is none. What carried a row is in either case the
@@ -62,7 +69,7 @@ class Learned:
         self.name = blend.name
         self.features = features
         self.model: Model | None = None
-        self._blend = blend
+        self.blend = blend
 
     def adopt(self, name: str, model: Model) -> None:
         """Rank by `model` from now on, if it was fitted to our features; by the blend if it was not."""
@@ -72,10 +79,10 @@ class Learned:
 
     def drop(self) -> None:
         """Rank by the blend from now on."""
-        self.name, self.model = self._blend.name, None
+        self.name, self.model = self.blend.name, None
 
     def score(self, context: Context, candidates: Candidates) -> None:
-        self._blend.score(context, candidates)
+        self.blend.score(context, candidates)
         if self.model is not None:
             self.model.score(self.features.fill(context, candidates), candidates.totals)
 

@@ -16,6 +16,7 @@ from heedful.pipeline.policy import Greedy
 from heedful.pipeline.ranker import Learned
 from heedful.views.dictionary import Items
 from heedful.vocabulary.decision import (
+    NO_OTHER,
     REASON_NUMBERS,
     ROOM,
     Decision,
@@ -140,7 +141,9 @@ class KeepDecisions:
         items = candidates.items[kept]
         propensities = np.zeros(len(items), dtype="<f4")
         places = {item: place for place, item in enumerate(items.tolist())}
-        propensities[[places[item] for item in slate.items.tolist()]] = slate.propensities
+        exchange = slate.exchange
+        at_all = slate.propensities if exchange is None else exchange.shown
+        propensities[[places[item] for item in slate.items.tolist()]] = at_all
         ids, features = self._items.ids, _features_of(pipeline)
         names = list(pipeline.names) if features is None else list(features.names)
         table = candidates.scores[kept] if features is None else features.table(len(candidates))[kept]
@@ -149,6 +152,8 @@ class KeepDecisions:
             names,
             table.astype("<f4").tobytes(),
             propensities.tobytes(),
+            others=b"" if exchange is None else (exchange.other & NO_OTHER).astype(np.uint8).tobytes(),
+            chances=b"" if exchange is None else exchange.chance.astype("<f4").tobytes(),
         )
         return encode_everything(everything)
 

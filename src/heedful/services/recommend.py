@@ -161,7 +161,7 @@ class Recommend:
         if plan.pins:
             context = context._replace(pins=np.array([pin.item for pin in plan.pins], dtype=np.int32))
         if held:
-            plan = plan._replace(calibration=0.0, slots=0)
+            plan = plan._replace(calibration=0.0, slots=0, swaps=0.0)
             course = course._replace(pipeline=self._popular, reasons=self._popular_reasons)
         pipeline = course.pipeline
         slate = pipeline.run(context, seed=seed, more=self._own_filters(request), plan=plan)

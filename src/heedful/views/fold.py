@@ -146,6 +146,11 @@ class Fold:
         """The record that counts under an event's id, or None: never folded, or its body is gone."""
         return self._winner(self._fingerprint(event), event)
 
+    def credited(self, decisions: Sequence[EventId]) -> list[NDArray[np.int64] | None]:
+        """What became of the items of each decision, by its event's id: see `Outcomes.credited`."""
+        prints = [self._fingerprint(decision) for decision in decisions]
+        return self.outcomes.credited(np.array(prints, dtype=np.uint64))
+
     def advance(self, floor: Instant) -> None:
         """Drop everything before the day (UTC) of `floor` and ignore such events from now on. Never backwards.
 

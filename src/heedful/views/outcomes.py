@@ -22,7 +22,7 @@ from heedful.views import attribution
 from heedful.views.canonical import word_of
 from heedful.views.dictionary import Items, Subjects
 from heedful.views.history import BEGINNING, History
-from heedful.views.lookup import NONE
+from heedful.views.lookup import NONE, seek
 from heedful.views.mixing import LANES, digest_of, mixed
 from heedful.views.outcome_facts import AMOUNTS, DECISIONS, POOL, REFERENCES, Facts, Store, find_amounts
 from heedful.views.rows import Rows
@@ -177,6 +177,23 @@ class Outcomes:
         places = np.repeat(held["start"] - (ends - counts), counts) + np.arange(counts.sum())
         return Answers(held["subject"], held["group"], held["at"], self.store.pool[places], ends)
 
+    def credited(self, prints: NDArray[np.uint64]) -> list[NDArray[np.int64] | None]:
+        """What became of the items of these decisions, by fingerprint: for each decision int64 (items,), the kinds
+        that are credited to the item as bits, its impression among them; None for a decision that is not held.
+
+        The same join as for the figures, so what counts there counts here and nothing else.
+        """
+        store = self.store
+        store.cover(len(self._subjects))
+        found = [seek(store.by_decision.keys, store.by_decision.values, one) for one in prints]
+        held = [slot for slot in found if slot != NONE and store.decisions["subject"][slot] != NONE]
+        marks = np.zeros(int(store.meta[POOL]), dtype=np.int64)
+        if held:
+            self._joined(np.unique(store.decisions["subject"][held]).astype(np.int64), marks)
+        mine = set(held)
+        begins, counts = store.decisions["start"], store.decisions["count"]
+        return [marks[begins[slot] : begins[slot] + counts[slot]] if slot in mine else None for slot in found]
+
     def held(self) -> tuple[int, int]:
         """How many decisions and how many events that name one are held."""
         store = self.store
@@ -311,17 +328,24 @@ class Outcomes:
         parts = [self._tallies.only(keep)]
         who = np.flatnonzero(touched & (store.heads != NONE))
         marks = np.zeros(int(store.meta[POOL]), dtype=np.int64)
-        whole = np.zeros(store.used(DECISIONS), dtype=np.int64)
-        placements = np.array([self._placements[group.placement] for group in self.groups], dtype=np.int32)
         for start in range(0, len(who), _AT_ONCE):
-            slots, counts, sales = attribution.join(
-                who[start : start + _AT_ONCE], self._history.arrays, store.decisions, store.references,
-                store.heads, store.pool, store.by_event.keys, store.by_event.values, placements, marks, whole,
-            )  # fmt: skip
+            slots, counts, sales = self._joined(who[start : start + _AT_ONCE], marks)
             parts += [self._counted(slots, counts), self._sold(sales)]
         self._tallies = Tallies(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
         store.touched[:] = False
         self._changed = False
+
+    def _joined(
+        self, who: NDArray[np.int64], marks: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        """`attribution.join` of these people; `marks` by place in the pool."""
+        store = self.store
+        whole = np.zeros(store.used(DECISIONS), dtype=np.int64)
+        placements = np.array([self._placements[group.placement] for group in self.groups], dtype=np.int32)
+        return attribution.join(
+            who, self._history.arrays, store.decisions, store.references, store.heads, store.pool,
+            store.by_event.keys, store.by_event.values, placements, marks, whole,
+        )  # fmt: skip
 
     def _touch_the_named(self) -> None:
         """A change at one person's events changes the answers of others that those events name."""

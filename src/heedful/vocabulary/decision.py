@@ -44,6 +44,9 @@ REASONS: tuple[str, ...] = (
 
 REASON_NUMBERS: dict[str, int] = {code: number for number, code in enumerate(REASONS)}
 
+NO_OTHER = 255
+"""In `Everything.others`: the item could stand nowhere else."""
+
 _STEPS = 65_535
 _LEAST = 4
 _PERSONALIZED, _HOLDOUT, _BEHIND, _DEGRADED, _UNSEEN = 1, 2, 4, 8, 16
@@ -99,18 +102,25 @@ class Everything(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All c candidates of a decision, for off-policy work.
 
     names: of the f features. features: float32, little-endian, (c, f) by row. propensities: float32 (c,), the
-    probability that a candidate is shown at all. Raises ValueError when the lengths do not fit.
+    probability that a candidate is shown at all.
+    others: a byte for each of the s items shown: the one other place, from 0, where chance might have put it, or
+    `NO_OTHER`. chances: float32 (s,), how likely it was to stand where it did rather than there. Both empty: none.
+    Raises ValueError when the lengths do not fit.
     """
 
     items: list[ItemId]
     names: list[str]
     features: bytes
     propensities: bytes
+    others: bytes = b""
+    chances: bytes = b""
 
     def __post_init__(self) -> None:
         rows = len(self.items)
         if len(self.features) != 4 * rows * len(self.names) or len(self.propensities) != 4 * rows:
             raise ValueError("features and propensities do not fit the candidates")
+        if len(self.chances) != 4 * len(self.others):
+            raise ValueError("each other place has a chance")
 
 
 class Outline(msgspec.Struct, frozen=True, gc=False):

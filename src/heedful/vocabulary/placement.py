@@ -90,10 +90,13 @@ Rule: TypeAlias = Include | Exclude | Boost | Pin | FrequencyCap | DoNotRepeat
 
 
 class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """slots: places of a list that may be given to chance, 0 to 3. share: of the answers in which they are."""
+    """slots: places of a list that may be given to chance, 0 to 3. share: of the answers in which they are.
+    swaps: how likely two neighbours change places, which measures what a place does to clicks; 0 to 0.5.
+    """
 
     slots: Annotated[int, Meta(ge=0, le=3)] = 0
     share: Share = 0.0
+    swaps: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
 
 
 class Attribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -14,7 +14,8 @@ from heedful.models.shelf import Shelf, State
 from heedful.objects.folder import Folder
 from heedful.services.evaluate.streams import Stream
 from heedful.services.fit.gather import GatherSettings, Judged
-from heedful.services.fit.refit import Verdict, ranks_of, refit, worth_of
+from heedful.services.fit.judgement import replayed
+from heedful.services.fit.refit import Verdict, refit, worth_of
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.settings import Settings
 from tests.services.fit.histories import as_served, changed, rounds, stream_of
@@ -119,12 +120,13 @@ def test_a_rank_counts_to_the_depth_and_ties_go_to_the_lower_key() -> None:
     keys = np.array([2, 1, *range(3, 31)], dtype=np.uint64)
     gains = np.zeros(30)
 
-    def asked(*good: int) -> Judged:
+    def asked(subject: int, *good: int) -> Judged:
         came = gains.copy()
         came[list(good)] = 1.0
-        return Judged(0, np.zeros((30, 1), dtype=np.float32), came, -np.arange(30.0), keys)
+        return Judged(subject, np.zeros((30, 1), dtype=np.float32), came, -np.arange(30.0), keys)
 
-    questions = [asked(0), asked(1), asked(4, 9), asked(20), asked()]
-    assert ranks_of(questions, lambda one: one.blend).tolist() == [1, 1 / 2, 1 / 5, 0, 0]
-    level = ranks_of(questions[:2], lambda one: np.zeros(30))
-    assert level.tolist() == [1 / 2, 1]
+    questions = [asked(0, 0), asked(1, 1), asked(2, 4, 9), asked(3, 20), asked(4)]
+    found = replayed(questions, {"level": lambda table: np.zeros(len(table))})
+    assert found.sums["blend"].numerator.tolist() == [1, 1 / 2, 1 / 5, 0, 0]
+    assert found.sums["level"].numerator[:2].tolist() == [1 / 2, 1]
+    assert found.hits["blend"] == 3 / 5

@@ -46,6 +46,11 @@ def fit(
     say_table("MRR@20 on the newest questions", ("ranked by", "value", "95% interval"), [
         *rows, ("gain", *_interval(verdict.gain)),
     ])  # fmt: skip
+    if verdict.exposed:
+        seen = [(name, *_interval(figure)) for name, figure in verdict.exposed.items()]
+        say_table(
+            "MRR@20 on the newest answers that were shown", ("ranked by", "value", "95% interval"), seen
+        )
     state = "is in force" if verdict.promoted else "is worse than what answers now, and stays a candidate"
     out.print(f"{verdict.version.id} {state}", markup=False, highlight=False)
 

@@ -18,6 +18,7 @@ from heedful.models.examples import Examples
 from heedful.pipeline.candidates import KEPT
 from heedful.pipeline.features import Features
 from heedful.pipeline.pipeline import Pipeline
+from heedful.pipeline.ranker import Blend, Learned
 from heedful.services.asking import Asking
 from heedful.services.evaluate.recording import Recorder, Shelf, empty_fold
 from heedful.services.evaluate.streams import Stream
@@ -31,6 +32,7 @@ Progress = Callable[[int, int], None]
 
 _BATCH = 5_000
 _LIMIT = 20
+_EVER = 2**63 - 1
 
 
 class GatherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +42,8 @@ class GatherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: about so many candidates of a question that is learned from: every positive, however many there are, the
     best by the blend, and a draw of the rest. judged: the newest share of the questions, which only judge.
     seed: of the draw.
+    exposures: answers that were shown are learned from too once so many are settled; 0 never.
+    exposure_weight: what each counts for beside a question of the replay, above 0 to 1.
     """
 
     events: int = 2_000_000
@@ -47,6 +51,8 @@ class GatherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int = 80
     judged: float = 0.15
     seed: int = 7
+    exposures: int = 500
+    exposure_weight: float = 1.0
 
 
 class Judged(NamedTuple):
@@ -66,12 +72,15 @@ class Judged(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """examples: to learn from. judged: newer ones, to judge by. asked: questions asked. missed: of those to learn
-    from, how many had what came next not among their candidates."""
+    from, how many had what came next not among their candidates. until: the moment of the first question that
+    only judges; nothing from then on is learned. blend: scores a table without a model."""
 
     examples: Examples
     judged: list[Judged]
     asked: int
     missed: int
+    until: int
+    blend: Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 class Gatherer:
@@ -94,6 +103,8 @@ class Gatherer:
         self._asking = Asking(self._fold)
         self._pipeline = pipeline_of(self._fold)
         self._features = Features(self._fold, self._pipeline.names)
+        ranker = self._pipeline.ranker
+        self._blend = ranker.blend if isinstance(ranker, Learned) else Blend(self._pipeline.names, {})
         self._worth = np.array([objective.get(kind, 0.0) for kind in self._stream.names.kinds])
         self._random = np.random.default_rng(how.seed)
         self._described = 0
@@ -137,7 +148,8 @@ class Gatherer:
             self._features.names, np.concatenate(tables), np.concatenate(gains),
             np.array(sizes, dtype=np.int64), np.array(times, dtype=np.int64),
         )  # fmt: skip
-        return Gathered(examples, judged, len(asked), missed)
+        until = int(stream.at[asked[first_judged]]) if first_judged < len(asked) else _EVER
+        return Gathered(examples, judged, len(asked), missed, until, self._blend.of)
 
     def _learn(self, done: int, until: int) -> int:
         """Fold everything from `done` up to and without `until`; returns `until`."""
