@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from heedful.faces.http.app import build, hot_routes
-from heedful.faces.http.dispatch import Dispatcher
 from heedful.faces.http.authorization import Guard
+from heedful.faces.http.dispatch import Dispatcher
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.messages import CALLS
 from heedful.faces.http.metrics import Meters

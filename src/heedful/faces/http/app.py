@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
-from heedful.faces.http.authorization import Guard, Rule, rule_of
+from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
 from heedful.faces.http.deciding import Deciding
 from heedful.faces.http.decisions import Decisions
@@ -107,7 +107,7 @@ def _guarded(endpoint: Callable[..., Any], rule: Rule, guard: Guard) -> Callable
     """The framework's endpoint behind the guard."""
 
     async def answer(request: Request) -> Any:
-        request.scope["state"]["caller"] = guard.admit(rule, request.scope, dict(request.headers.raw))
+        request.scope[CALLER] = guard.admit(rule, request.scope, dict(request.headers.raw))
         return await endpoint(request)
 
     return answer
@@ -118,7 +118,7 @@ def _guarded_hot(handler: Handler, rule: Rule, guard: Guard) -> Handler:
         return handler
 
     async def answer(scope: Scope, headers: Headers, receive: Receive) -> Reply:
-        scope["state"]["caller"] = guard.admit(rule, scope, headers)
+        scope[CALLER] = guard.admit(rule, scope, headers)
         return await handler(scope, headers, receive)
 
     return answer

@@ -37,6 +37,10 @@ SUBJECT = b"heedful-subject"
 """The header of a subject token or a signed anonymous id, beside the write key in Authorization."""
 
 
+CALLER = "heedful.caller"
+"""Where in the ASGI scope a guarded route finds who was let in."""
+
+
 class Rule(msgspec.Struct, frozen=True):
     """What a route asks of its caller.
 
@@ -258,7 +262,7 @@ def rule_of(method: str, path: str) -> Rule:
 
 def caller_of(scope: Scope) -> Caller:
     """Who was let in to this route."""
-    caller: Caller = scope["state"]["caller"]
+    caller: Caller = scope[CALLER]
     return caller
 
 
