@@ -64,7 +64,7 @@ EXPECTED = {
     "GET /docs": "operations:read",
 }  # fmt: skip
 
-ROLES = {
+ROLES: dict[str, set[str]] = {
     "viewer": {"items:read", "placements:read", "metrics:read"},
     "analyst": {"items:read", "placements:read", "metrics:read", "operations:read"},
     "editor": {"items:read", "placements:read", "metrics:read", "items:write", "placements:write"},
