@@ -57,7 +57,7 @@ def test_people_are_added_listed_given_roles_and_removed(tmp_path: Path, typed: 
 @pytest.mark.parametrize(
     ("line", "arguments", "code"),
     [
-        ("short\n", ("add", "bob"), 2),
+        ("seven77\n", ("add", "bob"), 2),
         ("password123\n", ("add", "bob"), 2),
         ("", ("add", "bob"), 2),
         (f"{GOOD}\n", ("add", "bob", "--role", "king"), 2),
