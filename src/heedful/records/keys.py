@@ -109,7 +109,7 @@ UNRESTRICTED = Restrictions()
 
 
 class Keys:
-    """The keys of one data folder."""
+    """The keys of one data folder. origins: all that working keys name."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         """Read `path`; a missing file means no keys yet.
@@ -118,6 +118,7 @@ class Keys:
         """
         self._clock = clock or SystemClock()
         self._live: dict[bytes, tuple[bytes, Key]] = {}
+        self.origins: frozenset[str] = frozenset()
         self._uses = LastUse(path.with_name(f"{path.stem}-used.json"), self._clock)
         self._file = SharedFile(path, _File, _File(_PLAIN, ()), "keys", self._take)
 
@@ -236,6 +237,7 @@ class Keys:
         except ValueError as error:
             raise Corrupt("the file of keys holds a hash that is not hexadecimal") from error
         self._live = {digest[:8]: (digest, key) for digest, key in live.items()}
+        self.origins = frozenset(origin for key in live.values() for origin in key.origins)
 
 
 def origin_problem(origins: Iterable[str]) -> str | None:

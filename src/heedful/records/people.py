@@ -81,7 +81,7 @@ class People:
     def check(self, name: str, password: str) -> Person | None:
         """The person who has this name and password, or None.
 
-        Takes as long for an unknown name as for a known one: about 30 ms of CPU and 19 MiB, so call it beside
+        Takes as long for an unknown name as for a known one: about 20 ms of CPU and 19 MiB, so call it beside
         the event loop, few at a time, and behind `records.logins`.
         """
         self._file.look()

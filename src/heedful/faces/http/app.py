@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from heedful.faces.engine import Engine
-from heedful.faces.http import openapi
+from heedful.faces.http import openapi, origins
 from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
 from heedful.faces.http.deciding import Deciding
@@ -86,7 +86,11 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict
     routes = {}
 
     def route(name: str, handlers: dict[str, Handler], *always: tuple[bytes, bytes]) -> HotRoute:
-        kept = {method: _guarded_hot(each, rule_of(method, name), guard) for method, each in handlers.items()}
+        kept = {}
+        for method, each in handlers.items():
+            rule = rule_of(method, name)
+            guarded = _guarded_hot(each, rule, guard)
+            kept[method] = origins.shared(guarded, lambda: engine.keys) if rule.subject else guarded
         return HotRoute(name, kept, meters.route(name), always)
 
     for name, method in {**{method: method for method in METHODS}, **SHORT}.items():
@@ -98,8 +102,10 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict
         handlers = {"GET": collecting.pixel(method), "HEAD": collecting.look}
         routes[f"/v1/pixel/{method}"] = route(pixel, handlers, *CORS)
     recommend, decide = "/v1/recommend", "/v1/decide"
-    routes[recommend] = route(recommend, {"POST": Recommending(engine, gate, meters).post})
-    routes[decide] = route(decide, {"POST": Deciding(engine, gate, meters).post})
+    preflight = origins.preflight(lambda: engine.keys)
+    asking = {recommend: Recommending(engine, gate, meters).post, decide: Deciding(engine, gate, meters).post}
+    for path, post in asking.items():
+        routes[path] = route(path, {"POST": post, "OPTIONS": preflight})
     return routes
 
 

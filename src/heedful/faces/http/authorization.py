@@ -76,6 +76,8 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("HEAD", "/v1/pixel/{method}"): OPEN,
     ("POST", "/v1/recommend"): _ASK,
     ("POST", "/v1/decide"): _ASK,
+    ("OPTIONS", "/v1/recommend"): OPEN,
+    ("OPTIONS", "/v1/decide"): OPEN,
     ("GET", "/v1/decisions/{decision_id}"): Rule(Grant.DECISIONS_READ),
     ("POST", "/v1/items"): Rule(Grant.ITEMS_WRITE),
     ("PUT", _ITEM): Rule(Grant.ITEMS_WRITE),
@@ -139,8 +141,10 @@ class Caller(msgspec.Struct, frozen=True):
                 raise Problem(
                     "subject_mismatch", "The token beside the write key does not prove this subject."
                 )
-        if question.explain or getattr(question, "as_of", None) is not None:
-            raise Problem("key_not_allowed", "`explain` and `asOf` take a secret key.")
+        if question.explain or any(
+            getattr(question, name, None) is not None for name in ("as_of", "algorithm")
+        ):
+            raise Problem("key_not_allowed", "`explain`, `asOf` and `algorithm` take a secret key.")
         return msgspec.structs.replace(
             question, user_id=self.subject.user_id, anonymous_id=self.subject.anonymous_id
         )
