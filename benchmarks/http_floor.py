@@ -23,6 +23,7 @@ import msgspec
 from heedful.faces.engine import Done, EngineStatus
 from heedful.faces.http import logs
 from heedful.faces.http.app import hot_routes
+from heedful.faces.http.authorization import Guard
 from heedful.faces.http.dispatch import Dispatcher, HotRoute
 from heedful.faces.http.exchange import JSON, Headers, Receive, Reply, Scope, Send, read_body
 from heedful.faces.http.gate import Gate
@@ -127,7 +128,7 @@ def serve(folder: Path) -> None:
     logs.configure(level=logging.ERROR)
     engine = ConstantEngine(Keys(folder / "keys.json"))
     meters = Meters(engine)
-    routes = hot_routes(engine, _GATE, meters)
+    routes = hot_routes(engine, _GATE, meters, Guard(lambda: engine.keys))
     routes["/noop"] = HotRoute("/noop", {"POST": _nothing}, meters.route("/noop"))
     app = Dispatcher(routes, _bare, meters)
 

@@ -8,23 +8,20 @@ working in the others within a second.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import stat
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
-from heedful.records.durable import PRIVATE, replace_file
+from heedful.records.last_use import LastUse
+from heedful.records.shared_file import SharedFile
 from heedful.records.strength import LONGEST, impossibility, weakness
+from heedful.vocabulary.access import ALL_SCOPES, PUBLIC_SCOPES, Scope
 from heedful.vocabulary.errors import Corrupt, NotFound, SettingsError
 from heedful.vocabulary.time import Clock, SystemClock, iso
 
@@ -32,7 +29,9 @@ RANDOM_BITS = 192
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LENGTH = 33  # 62**33 > 2**192
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
-_LOOK_AGAIN = 1.0  # seconds between looks at the file
+_ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
+_PLAIN, _RESTRICTED = 1, 2
+"""Versions of the file. A program that does not know restrictions must not read a file that has some."""
 
 
 class KeyKind(StrEnum):
@@ -55,6 +54,10 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
         same label goes on recognising repeats.
     created, revoked: RFC 3339 in UTC; revoked is "" while it works.
     guessable: whether it is too easy to guess to be used where other machines reach the server.
+    scopes: what a secret key may do, by name; None is everything, as for every key made before there were
+        scopes. A name that we do not know is kept and allows nothing.
+    origins: the web origins, exactly, that browsers may use it from; none named is any.
+    per_minute: most requests a minute; 0 is as many as the server's own limits let through.
     """
 
     id: str
@@ -65,6 +68,23 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     created: str
     revoked: str = ""
     guessable: bool = False
+    scopes: tuple[str, ...] | None = None
+    origins: tuple[str, ...] = ()
+    per_minute: int = 0
+
+    @property
+    def restricted(self) -> bool:
+        """Whether it may do less than every key of its kind could before there were restrictions."""
+        return self.scopes is not None or bool(self.origins) or self.per_minute > 0
+
+    @property
+    def allowed(self) -> frozenset[Scope]:
+        """What it may do."""
+        if self.kind is KeyKind.WRITE:
+            return PUBLIC_SCOPES
+        if self.scopes is None:
+            return ALL_SCOPES
+        return frozenset(scope for scope in ALL_SCOPES if scope in self.scopes)
 
     @property
     def source(self) -> str:
@@ -77,26 +97,36 @@ class _File(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...]
 
 
+class Restrictions(msgspec.Struct, frozen=True):
+    """What a new key may not do. The fields are those of `Key`."""
+
+    scopes: tuple[Scope, ...] | None = None
+    origins: tuple[str, ...] = ()
+    per_minute: int = 0
+
+
+UNRESTRICTED = Restrictions()
+
+
 class Keys:
-    """The keys of one data folder."""
+    """The keys of one data folder. origins: all that working keys name."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         """Read `path`; a missing file means no keys yet.
 
         Raises SettingsError if others may read the file, Corrupt if it is not what we write.
         """
-        self._path = path
         self._clock = clock or SystemClock()
-        self._keys: tuple[Key, ...] = ()
         self._live: dict[bytes, tuple[bytes, Key]] = {}
-        self._seen: tuple[int, int, int] | None = None
-        self._next_look = 0.0
-        self._load()
+        self.origins: frozenset[str] = frozenset()
+        self._uses = LastUse(path.with_name(f"{path.stem}-used.json"), self._clock)
+        self._file = SharedFile(path, _File, _File(_PLAIN, ()), "keys", self._take)
 
     def check(self, presented: str) -> Key | None:
         """The working key that `presented` is, or None. Takes as long for a near miss as for a far one."""
-        if time.monotonic() >= self._next_look:
-            self._look()
+        if self._file.due():
+            self._file.look()
+            self._uses.settle()
         if len(presented) > LONGEST:
             return None
         digest = hashlib.sha256(presented.encode("utf-8", "replace")).digest()
@@ -104,21 +134,28 @@ class Keys:
         found = self._live.get(digest[:8])
         if found is None or not hmac.compare_digest(found[0], digest):
             return None
+        self._uses.note(found[1].id)
         return found[1]
 
-    def create(self, kind: KeyKind, label: str = "") -> str:
+    def last_used(self, key_id: str) -> str:
+        """The hour in which `check` last found this key, RFC 3339 in UTC; "" if it never did."""
+        return self._uses.of(key_id)
+
+    def create(self, kind: KeyKind, label: str = "", limits: Restrictions = UNRESTRICTED) -> str:
         """Make a key and return it. This is the only time that it can be seen.
 
-        Raises SettingsError if the label is not 1 to 40 letters, digits, spaces, dots, dashes, underscores.
+        Raises SettingsError if the label is not 1 to 40 letters, digits, spaces, dots, dashes, underscores, or
+        if the restrictions are not what they must be: scopes for secret keys only, origins as browsers send them.
         """
+        _check(kind, limits)
         number = secrets.randbits(RANDOM_BITS)
         digits = [""] * _LENGTH
         for place in range(_LENGTH - 1, -1, -1):
             number, digit = divmod(number, 62)
             digits[place] = _DIGITS[digit]
         raw = _PREFIX[kind] + "".join(digits)
-        with self._changing():
-            self._add(kind, label, raw)
+        with self._file.changing():
+            self._add(kind, label, raw, limits)
         return raw
 
     def adopt(self, kind: KeyKind, raw: str, label: str = "") -> Key:
@@ -135,8 +172,8 @@ class Keys:
                 f"one, or give 32 or more random characters, as from `openssl rand -hex 24`"
             )
         digest = hashlib.sha256(raw.encode()).hexdigest()
-        with self._changing():
-            known = next((key for key in self._keys if key.hash == digest), None)
+        with self._file.changing():
+            known = next((key for key in self._file.content.keys if key.hash == digest), None)
             if known is None:
                 return self._add(kind, label, raw)
         if known.kind is not kind:
@@ -149,22 +186,24 @@ class Keys:
 
     def list(self) -> Sequence[Key]:
         """Every key, revoked ones too, oldest first."""
-        self._look()
-        return self._keys
+        self._file.look()
+        return self._file.content.keys
 
     def revoke(self, key_id: str) -> Key:
         """Stop a key from working, at once here and within a second elsewhere. Raises NotFound."""
-        with self._changing():
-            for place, key in enumerate(self._keys):
+        with self._file.changing():
+            for place, key in enumerate(self._file.content.keys):
                 if key.id == key_id and not key.revoked:
                     revoked = msgspec.structs.replace(key, revoked=iso(self._clock.now()))
-                    self._save((*self._keys[:place], revoked, *self._keys[place + 1 :]))
+                    self._save(
+                        (*self._file.content.keys[:place], revoked, *self._file.content.keys[place + 1 :])
+                    )
                     return revoked
                 if key.id == key_id:
                     return key
         raise NotFound(f"no key has the id {key_id}")
 
-    def _add(self, kind: KeyKind, label: str, raw: str) -> Key:
+    def _add(self, kind: KeyKind, label: str, raw: str, limits: Restrictions = UNRESTRICTED) -> Key:
         label = label or kind.value
         if not _LABEL.fullmatch(label):
             raise SettingsError("a label is 1 to 40 letters, digits, spaces, dots, dashes or underscores")
@@ -177,71 +216,48 @@ class Keys:
             label=label,
             created=iso(self._clock.now()),
             guessable=weakness(raw) is not None,
+            scopes=None if limits.scopes is None else tuple(sorted(set(limits.scopes))),
+            origins=limits.origins,
+            per_minute=limits.per_minute,
         )
-        self._save((*self._keys, key))
+        self._save((*self._file.content.keys, key))
         return key
 
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Alone with the file, and with its newest content."""
-        lock = self._path.with_name(f".{self._path.name}.lock")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE), "wb")
-        except OSError as error:
-            raise SettingsError(f"cannot write beside {self._path}: {error.strerror}") from error
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self._load()
-            yield
-
     def _save(self, keys: tuple[Key, ...]) -> None:
-        content = msgspec.json.format(msgspec.json.encode(_File(1, keys)), indent=2)
-        try:
-            replace_file(self._path, content + b"\n")
-        except OSError as error:
-            raise SettingsError(f"cannot write {self._path}: {error.strerror}") from error
-        self._load()
+        version = _RESTRICTED if any(key.restricted for key in keys) else _PLAIN
+        self._file.save(_File(version, keys))
 
-    def _look(self) -> None:
-        """Take over what another process wrote. While the file cannot be read, what we know goes on."""
-        self._next_look = time.monotonic() + _LOOK_AGAIN
+    def _take(self, file: _File) -> None:
+        if file.version not in (_PLAIN, _RESTRICTED):
+            raise Corrupt(
+                f"the file of keys has version {file.version}; this program reads up to {_RESTRICTED}"
+            )
         try:
-            if self._mark() != self._seen:
-                self._load()
-        except (SettingsError, Corrupt):
-            return
-
-    def _mark(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise SettingsError(f"cannot read {self._path}: {error.strerror}") from error
-        if stat.S_IMODE(status.st_mode) & 0o077:
-            raise SettingsError(f"others may read {self._path}; run: chmod 600 {self._path}")
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-    def _load(self) -> None:
-        mark = self._mark()
-        if mark is None:
-            self._take((), None)
-            return
-        try:
-            file = msgspec.json.decode(self._path.read_bytes(), type=_File)
-        except OSError as error:
-            raise SettingsError(f"cannot read {self._path}: {error.strerror}") from error
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise Corrupt(f"{self._path} is not a file of keys: {error}") from error
-        if file.version != 1:
-            raise Corrupt(f"{self._path} has version {file.version}; this program reads version 1")
-        self._take(file.keys, mark)
-
-    def _take(self, keys: tuple[Key, ...], mark: tuple[int, int, int] | None) -> None:
-        try:
-            live = {bytes.fromhex(key.hash): key for key in keys if not key.revoked}
+            live = {bytes.fromhex(key.hash): key for key in file.keys if not key.revoked}
         except ValueError as error:
-            raise Corrupt(f"{self._path} holds a hash that is not hexadecimal") from error
+            raise Corrupt("the file of keys holds a hash that is not hexadecimal") from error
         self._live = {digest[:8]: (digest, key) for digest, key in live.items()}
-        self._keys, self._seen = keys, mark
+        self.origins = frozenset(origin for key in live.values() for origin in key.origins)
+
+
+def origin_problem(origins: Iterable[str]) -> str | None:
+    """Which of `origins` is not one as browsers send it, as the end of a sentence; None if all are."""
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            return (
+                f"{origin!r} is not an origin as a browser sends it: scheme, host and port, in lower case and "
+                "with nothing after them, as `https://shop.example`"
+            )
+    return None
+
+
+def _check(kind: KeyKind, limits: Restrictions) -> None:
+    if limits.scopes is not None and kind is KeyKind.WRITE:
+        raise SettingsError("a write key is public and may only send events: scopes are for secret keys")
+    if limits.scopes is not None and not limits.scopes:
+        raise SettingsError("a key without any scope could do nothing")
+    wrong = origin_problem(limits.origins)
+    if wrong is not None:
+        raise SettingsError(wrong)
+    if limits.per_minute < 0:
+        raise SettingsError("a limit is a number of requests a minute, or 0 for none")

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from heedful.faces.http.app import build, hot_routes
+from heedful.faces.http.authorization import Guard
 from heedful.faces.http.dispatch import Dispatcher
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.messages import CALLS
@@ -32,7 +33,7 @@ def document(ask: Caller) -> Object:
 
 def served(app: Dispatcher, engine: MemoryEngine) -> set[tuple[str, str]]:
     """Every method and template that the application answers, apart from HEAD and preflights."""
-    hot = hot_routes(engine, Gate(), Meters(engine)).values()
+    hot = hot_routes(engine, Gate(), Meters(engine), Guard(lambda: engine.keys)).values()
     found = {(method, route.name) for route in hot for method in route.handlers}
     framework: Any = app._rest
     for route in framework.router.routes:

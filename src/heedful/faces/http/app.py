@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,12 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from heedful.faces.engine import Engine
-from heedful.faces.http import openapi
+from heedful.faces.http import openapi, origins
+from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
 from heedful.faces.http.deciding import Deciding
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
-from heedful.faces.http.exchange import Disconnected, Reply
+from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.measuring import Measuring
@@ -31,9 +33,15 @@ from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
 
 
-def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False) -> Dispatcher:
-    """The whole HTTP face over `engine`. `gate` bounds what may wait at once."""
+def build(
+    engine: Engine, *, gate: Gate | None = None, guard: Guard | None = None, access_log: bool = False
+) -> Dispatcher:
+    """The whole HTTP face over `engine`. Raises LookupError for a route without a rule.
+
+    gate: bounds what may wait at once. guard: who may do what; API keys alone when left out.
+    """
     gate = gate or Gate()
+    guard = guard or Guard(lambda: engine.keys)
     meters = Meters(engine)
     framework = FastAPI(
         title=openapi.TITLE,
@@ -59,7 +67,7 @@ def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False)
     ):
         framework.add_api_route(
             route.path,
-            route.endpoint,
+            _guarded(route.endpoint, rule_of(route.method, route.path), guard),
             methods=[route.method],
             openapi_extra=route.document,
             operation_id=route.document["operationId"],
@@ -69,28 +77,57 @@ def build(engine: Engine, *, gate: Gate | None = None, access_log: bool = False)
     for kind in (Problem, HeedfulError, Exception):
         framework.add_exception_handler(kind, _refused)
     framework.add_exception_handler(Disconnected, _gone)
-    return Dispatcher(hot_routes(engine, gate, meters), framework, meters, access_log=access_log)
+    return Dispatcher(hot_routes(engine, gate, meters, guard), framework, meters, access_log=access_log)
 
 
-def hot_routes(engine: Engine, gate: Gate, meters: Meters) -> dict[str, HotRoute]:
+def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict[str, HotRoute]:
     """The routes that must be fast, by path."""
-    collecting = Collecting(engine, gate, meters)
+    collecting = Collecting(engine, gate, meters, guard)
     routes = {}
+
+    def route(name: str, handlers: dict[str, Handler], *always: tuple[bytes, bytes]) -> HotRoute:
+        kept = {}
+        for method, each in handlers.items():
+            rule = rule_of(method, name)
+            guarded = _guarded_hot(each, rule, guard)
+            kept[method] = origins.shared(guarded, lambda: engine.keys) if rule.subject else guarded
+        return HotRoute(name, kept, meters.route(name), always)
+
     for name, method in {**{method: method for method in METHODS}, **SHORT}.items():
         path = f"/v1/{name}"
         handlers = {"POST": collecting.post(method), "OPTIONS": collecting.preflight}
-        routes[path] = HotRoute(path, handlers, meters.route(path), CORS)
+        routes[path] = route(path, handlers, *CORS)
     pixel = "/v1/pixel/{method}"
     for method in PIXELS:
         handlers = {"GET": collecting.pixel(method), "HEAD": collecting.look}
-        routes[f"/v1/pixel/{method}"] = HotRoute(pixel, handlers, meters.route(pixel), CORS)
-    recommend = "/v1/recommend"
-    handlers = {"POST": Recommending(engine, gate, meters).post}
-    routes[recommend] = HotRoute(recommend, handlers, meters.route(recommend))
-    decide = "/v1/decide"
-    handlers = {"POST": Deciding(engine, gate, meters).post}
-    routes[decide] = HotRoute(decide, handlers, meters.route(decide))
+        routes[f"/v1/pixel/{method}"] = route(pixel, handlers, *CORS)
+    recommend, decide = "/v1/recommend", "/v1/decide"
+    preflight = origins.preflight(lambda: engine.keys)
+    asking = {recommend: Recommending(engine, gate, meters).post, decide: Deciding(engine, gate, meters).post}
+    for path, post in asking.items():
+        routes[path] = route(path, {"POST": post, "OPTIONS": preflight})
     return routes
+
+
+def _guarded(endpoint: Callable[..., Any], rule: Rule, guard: Guard) -> Callable[..., Any]:
+    """The framework's endpoint behind the guard."""
+
+    async def answer(request: Request) -> Any:
+        request.scope[CALLER] = guard.admit(rule, request.scope, dict(request.headers.raw))
+        return await endpoint(request)
+
+    return answer
+
+
+def _guarded_hot(handler: Handler, rule: Rule, guard: Guard) -> Handler:
+    if rule.scope is None:
+        return handler
+
+    async def answer(scope: Scope, headers: Headers, receive: Receive) -> Reply:
+        scope[CALLER] = guard.admit(rule, scope, headers)
+        return await handler(scope, headers, receive)
+
+    return answer
 
 
 def described(framework: FastAPI) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from heedful.faces.engine import Engine
-from heedful.faces.http.credentials import CHALLENGE, in_body, known, presented
+from heedful.faces.http.authorization import COLLECT, Caller, Guard, caller_of
+from heedful.faces.http.credentials import CHALLENGE, in_body
 from heedful.faces.http.encodings import inflate
 from heedful.faces.http.exchange import (
     JSON,
@@ -29,7 +30,7 @@ from heedful.faces.http.exchange import (
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.problem import Problem, problem_of
-from heedful.records.keys import Key, KeyKind
+from heedful.records.keys import KeyKind
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError
 
@@ -65,8 +66,9 @@ _URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
 class Collecting:
     """Handlers of the collect routes."""
 
-    def __init__(self, engine: Engine, gate: Gate, meters: Meters) -> None:
+    def __init__(self, engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> None:
         self._engine = engine
+        self._guard = guard
         self._gate = gate
         self._meters = meters
         self._encoder = msgspec.json.Encoder()
@@ -74,14 +76,12 @@ class Collecting:
     def post(self, method: str) -> Handler:
         """Take one call of `method`."""
 
-        async def answer(_: Scope, headers: Headers, receive: Receive) -> Reply:
-            given = presented(headers)
-            key = None if given is None else known(self._engine.keys, given)
+        async def answer(scope: Scope, headers: Headers, receive: Receive) -> Reply:
             body = await read_body(receive, headers, LIMIT, self._gate)
             encoding = headers.get(b"content-encoding")
             if encoding is not None:
                 body = inflate(body, encoding, LIMIT)
-            collected = await self._collect(method, body, key or self._key_in(body))
+            collected = await self._collect(method, body, self._caller(body, scope, headers))
             text = self._encoder.encode(collected)
             length = (b"content-length", b"%d" % len(text))
             return Reply(200, [JSON, length, ANY_ORIGIN, NO_STORE, NOSNIFF], text)
@@ -92,10 +92,8 @@ class Collecting:
         """Take one call of `method` from the query, and answer an image."""
 
         async def answer(scope: Scope, headers: Headers, _: Receive) -> Reply:
-            given = presented(headers)
-            key = None if given is None else known(self._engine.keys, given)
             body = _data(scope["query_string"])
-            await self._collect(method, body, key or self._key_in(body))
+            await self._collect(method, body, self._caller(body, scope, headers))
             return _image()
 
         return answer
@@ -108,7 +106,11 @@ class Collecting:
         """HEAD of a pixel: what GET would answer; it collects nothing."""
         return _image()
 
-    def _key_in(self, body: bytes) -> Key:
+    def _caller(self, body: bytes, scope: Scope, headers: Headers) -> Caller:
+        """Who sends this: as the guard found in the headers, or by the key in the body."""
+        caller = caller_of(scope)
+        if caller.key is not None:
+            return caller
         given = in_body(body)
         if given is None:
             raise Problem(
@@ -116,16 +118,16 @@ class Collecting:
                 "There is no Authorization header, and the body is not a JSON object with a `writeKey`.",
                 headers=CHALLENGE,
             )
-        return known(self._engine.keys, given)
+        return self._guard.admit_key(COLLECT, given, scope, headers)
 
-    async def _collect(self, method: str, body: bytes, key: Key) -> CollectAnswer:
+    async def _collect(self, method: str, body: bytes, caller: Caller) -> CollectAnswer:
         engine = self._engine
-        if method == "import" and key.kind is not KeyKind.SECRET:
+        if method == "import" and (caller.key is None or caller.key.kind is not KeyKind.SECRET):
             method = "batch"  # a public key cannot write the past
         self._gate.enter(len(body))
         try:
             collected: CollectAnswer | HeedfulError = await outcome(
-                lambda done: engine.collect(method, body, key.source, done)
+                lambda done: engine.collect(method, body, caller.name, done)
             )
         finally:
             self._gate.leave(len(body))

@@ -1,4 +1,4 @@
-"""Whose request this is: the key in it, and whether that key may do this."""
+"""Whose request this is: the key in it. What that key may do, `authorization` says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from heedful.faces.http.exchange import Headers
 from heedful.faces.http.problem import UNREADABLE, Problem
-from heedful.records.keys import Key, KeyKind, Keys
+from heedful.records.keys import Key, Keys
 
 CHALLENGE = (
     (b"www-authenticate", b'Basic realm="heedful", charset="UTF-8"'),
@@ -61,21 +61,6 @@ def known(keys: Keys, key: str) -> Key:
     found = keys.check(key)
     if found is None:
         raise _unknown("No working key is like the one sent.")
-    return found
-
-
-def secret(keys: Keys, headers: Headers) -> Key:
-    """The request's secret key. Raises Problem (`key_missing`, `key_unknown`, `key_not_allowed`)."""
-    key = presented(headers)
-    if key is None:
-        raise Problem("key_missing", "This route needs a secret key.", headers=CHALLENGE)
-    found = known(keys, key)
-    if found.kind is not KeyKind.SECRET:
-        raise Problem(
-            "key_not_allowed",
-            "A write key is public and may only send events. This route takes a secret key (sk_), which "
-            "belongs on a server and never in a page or an app.",
-        )
     return found
 
 

@@ -9,7 +9,6 @@ from fastapi import Request, Response
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
-from heedful.faces.http.credentials import secret
 from heedful.faces.http.exchange import outcome
 from heedful.faces.http.openapi import Route
 from heedful.faces.http.problem import Problem, problem_of
@@ -49,7 +48,6 @@ class Decisions:
 
     async def get(self, request: Request) -> Response:
         """One decision."""
-        secret(self._engine.keys, dict(request.headers.raw))
         name: str = request.path_params["decision_id"]
         if not 1 <= len(name) <= 200:
             raise Problem("request_invalid", "A decision's id has 1 to 200 characters.", path="decision_id")

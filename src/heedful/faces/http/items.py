@@ -10,7 +10,6 @@ from fastapi import Request, Response
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
-from heedful.faces.http.credentials import secret
 from heedful.faces.http.encodings import inflate
 from heedful.faces.http.exchange import outcome, read_body
 from heedful.faces.http.gate import Gate
@@ -122,7 +121,6 @@ class Items:
 
     async def get(self, request: Request) -> Response:
         """One item."""
-        secret(self._engine.keys, dict(request.headers.raw))
         item = self._engine.item(_id(request))
         if item is None:
             raise Problem("not_found", "The catalogue has no such item.")
@@ -131,7 +129,6 @@ class Items:
     async def put(self, request: Request) -> Response:
         """Write one item under the id in the path."""
         headers = dict(request.headers.raw)
-        secret(self._engine.keys, headers)
         item_id = _id(request)
         body = await self._body(request, headers, ONE_LIMIT)
         answer = await self._written([_named(body, item_id)], len(body))
@@ -144,7 +141,6 @@ class Items:
 
     async def delete(self, request: Request) -> Response:
         """Delete one item."""
-        secret(self._engine.keys, dict(request.headers.raw))
         item_id = _id(request)
         deleted: CollectAnswer | HeedfulError = await outcome(
             lambda done: self._engine.delete_item(item_id, done)
@@ -154,7 +150,6 @@ class Items:
     async def post(self, request: Request) -> Response:
         """Write many items, each with its own fate."""
         headers = dict(request.headers.raw)
-        secret(self._engine.keys, headers)
         body = await self._body(request, headers, MANY_LIMIT)
         good, fates = _sorted(body)
         written = await self._written(good, len(body)) if good else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -91,6 +91,8 @@ _CHOSEN: Object = {
     "position": "v1.42",
     "degraded": False,
 }
+_REFUSALS = ("scope_missing", "origin_not_allowed", "rate_limited")
+"""What a key can meet on every route that takes one."""
 _ASK_ERRORS = (
     "request_invalid", "json_invalid", "json_too_deep", "encoding_invalid", "key_missing", "key_unknown",
     "key_not_allowed", "too_large", "encoding_unknown", "overloaded",
@@ -126,13 +128,14 @@ def operation(
     description: str = "",
     body: Object | None = None,
     answer: Object | None = None,
-    errors: Iterable[str] = (),
+    errors: Sequence[str] = (),
     parameters: Sequence[Object] = (),
 ) -> Object:
     """One operation. `answer` is the content of the 200, `errors` are codes of `problem.KINDS`."""
     responses: Object = {"200": {"description": "Done.", **({"content": answer} if answer else {})}}
     by_status: dict[int, list[str]] = {}
-    for code in (*errors, "internal") if "internal" not in errors else errors:
+    refusals = _REFUSALS if "key_unknown" in errors else ()
+    for code in dict.fromkeys((*errors, *refusals, "internal")):
         by_status.setdefault(KINDS[code].status, []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = failure(status, codes)

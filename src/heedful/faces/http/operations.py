@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 import msgspec
@@ -12,13 +11,10 @@ from fastapi import Request, Response
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import docs_page, openapi
-from heedful.faces.http.credentials import secret
-from heedful.faces.http.exchange import Headers, Scope
 from heedful.faces.http.metrics import CONTENT_TYPE, Meters
 from heedful.faces.http.openapi import Route
 from heedful.faces.http.problem import Problem, retry_after
 
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 _ERRORS = ("key_missing", "key_unknown", "key_not_allowed")
 
 
@@ -100,31 +96,23 @@ class Operations:
         body = msgspec.json.encode(Ready(ready=True, writes=status.log_stopped is None))
         return Response(body, media_type="application/json")
 
-    async def metrics(self, request: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
         """Figures for Prometheus."""
-        self._operator(request)
         return Response(self._meters.text(), headers={"content-type": CONTENT_TYPE.decode()})
 
-    async def openapi(self, request: Request) -> Response:
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
         """The document of every route."""
-        self._operator(request)
         if self._text is None:
             self._text = msgspec.json.encode(self._document())
         return Response(self._text, media_type="application/json")
 
     async def docs(self, request: Request) -> Response:
         """The document as a page."""
-        self._operator(request)
         if self._page is None:
             self._page = docs_page.page(self._document(), openapi.problem_catalogue())
         headers = {"content-security-policy": self._page.policy}
         html = self._page.html.replace(docs_page.HOST, _address(request))
         return Response(html, media_type="text/html", headers=headers)
-
-    def _operator(self, request: Request) -> None:
-        headers = dict(request.headers.raw)
-        if not local(request.scope, headers):
-            secret(self._engine.keys, headers)
 
 
 def _address(request: Request) -> str:
@@ -132,21 +120,3 @@ def _address(request: Request) -> str:
     host = request.headers.get("host", "")
     plain = re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9a-f:]{2,39}\](:\d{1,5})?", host)
     return f"{request.url.scheme}://{host if plain else '127.0.0.1:8080'}"
-
-
-def local(scope: Scope, headers: Headers) -> bool:
-    """Whether somebody on this machine asks, and asked for this machine.
-
-    A proxy on this machine makes everybody look local, so its header fields end that; a page of another
-    site whose name was bound to 127.0.0.1 names itself in Host, so only names of this machine will do.
-    """
-    client = scope.get("client")
-    if client is None or any(name in headers for name in _FORWARDED):
-        return False
-    try:
-        near = ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
-    host = headers.get(b"host", b"").decode("latin-1").lower()
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return near and name in ("localhost", "127.0.0.1", "::1")

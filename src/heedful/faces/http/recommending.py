@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from heedful.faces.engine import Engine
-from heedful.faces.http.credentials import secret
+from heedful.faces.http.authorization import caller_of
 from heedful.faces.http.encodings import inflate
 from heedful.faces.http.exchange import (
     JSON,
@@ -38,10 +38,9 @@ class Recommending:
         self._decoder = msgspec.json.Decoder(RecommendRequest)
         self._encoder = msgspec.json.Encoder()
 
-    async def post(self, _: Scope, headers: Headers, receive: Receive) -> Reply:
+    async def post(self, scope: Scope, headers: Headers, receive: Receive) -> Reply:
         """Answer one question."""
         engine = self._engine
-        secret(engine.keys, headers)
         body = await read_body(receive, headers, LIMIT, self._gate)
         encoding = headers.get(b"content-encoding")
         if encoding is not None:
@@ -50,6 +49,7 @@ class Recommending:
             request = self._decoder.decode(body)
         except UNREADABLE as error:
             raise unreadable(error) from None
+        request = caller_of(scope).own(request)
         self._gate.enter(len(body))
         try:
             answer: RecommendAnswer | HeedfulError = await outcome(

@@ -1,0 +1,285 @@
+"""Who may use which route, in one table, and the one place that holds every request to it.
+
+A route that is not in the table cannot be built into the application, so none can be forgotten. Handlers do not
+look at credentials: they are given the caller (`caller_of`), and the two that answer about a person ask it whose
+answer it may have (`Caller.own`).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+import msgspec
+
+from heedful.faces.http import cookies
+from heedful.faces.http.addresses import Network, local, place
+from heedful.faces.http.credentials import CHALLENGE, known, presented
+from heedful.faces.http.exchange import Headers, Scope
+from heedful.faces.http.limits import Limits
+from heedful.faces.http.problem import Problem, problem_of
+from heedful.records.keys import Key, KeyKind, Keys
+from heedful.records.people import Person
+from heedful.records.sessions import Sessions
+from heedful.records.subject_keys import SubjectTokens
+from heedful.vault.anonymous import AnonymousIds
+from heedful.vocabulary.access import Scope as Grant
+from heedful.vocabulary.access import Subject
+from heedful.vocabulary.errors import Invalid
+from heedful.vocabulary.recommendation import RecommendRequest
+from heedful.vocabulary.variants import DecideRequest
+
+Q = TypeVar("Q", RecommendRequest, DecideRequest)
+
+SUBJECT = b"heedful-subject"
+"""The header of a subject token or a signed anonymous id, beside the write key in Authorization."""
+
+
+CALLER = "heedful.caller"
+"""Where in the ASGI scope a guarded route finds who was let in."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What a route asks of its caller.
+
+    scope: what the key or the role must hold; None is a route that is open to all.
+    local: open without credentials to somebody on this machine.
+    in_body: the key may stand in the body, where only the handler finds it.
+    people: whether a person who is logged in may use it.
+    subject: whether a write key will do beside the proof of a subject, for that subject's own answers.
+    """
+
+    scope: Grant | None
+    local: bool = False
+    in_body: bool = False
+    people: bool = True
+    subject: bool = False
+
+
+OPEN = Rule(None)
+COLLECT = Rule(Grant.EVENTS_WRITE, in_body=True, people=False)
+_ASK = Rule(Grant.RECOMMEND_READ, subject=True)
+_TOLD = Rule(Grant.OPERATIONS_READ, local=True)
+_CALLS = (
+    "identify", "track", "page", "screen", "group", "alias", "batch", "import", "i", "t", "p", "s", "g", "a",
+    "b",
+)  # fmt: skip
+_PLACEMENT = "/v1/placements/{name}"
+_ITEM = "/v1/items/{item_id}"
+
+RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
+    **{("POST", f"/v1/{call}"): COLLECT for call in _CALLS},
+    **{("OPTIONS", f"/v1/{call}"): OPEN for call in _CALLS},
+    ("GET", "/v1/pixel/{method}"): COLLECT,
+    ("HEAD", "/v1/pixel/{method}"): OPEN,
+    ("POST", "/v1/recommend"): _ASK,
+    ("POST", "/v1/decide"): _ASK,
+    ("OPTIONS", "/v1/recommend"): OPEN,
+    ("OPTIONS", "/v1/decide"): OPEN,
+    ("GET", "/v1/decisions/{decision_id}"): Rule(Grant.DECISIONS_READ),
+    ("POST", "/v1/items"): Rule(Grant.ITEMS_WRITE),
+    ("PUT", _ITEM): Rule(Grant.ITEMS_WRITE),
+    ("GET", _ITEM): Rule(Grant.ITEMS_READ),
+    ("DELETE", _ITEM): Rule(Grant.ITEMS_WRITE),
+    ("GET", "/v1/metrics"): Rule(Grant.METRICS_READ),
+    ("GET", "/v1/metrics/{name}"): Rule(Grant.METRICS_READ),
+    ("GET", "/v1/placements"): Rule(Grant.PLACEMENTS_READ),
+    ("GET", _PLACEMENT): Rule(Grant.PLACEMENTS_READ),
+    ("PUT", _PLACEMENT): Rule(Grant.PLACEMENTS_WRITE),
+    ("DELETE", _PLACEMENT): Rule(Grant.PLACEMENTS_WRITE),
+    ("GET", f"{_PLACEMENT}/versions"): Rule(Grant.PLACEMENTS_READ),
+    ("POST", f"{_PLACEMENT}/rollback"): Rule(Grant.PLACEMENTS_WRITE),
+    ("POST", f"{_PLACEMENT}/preview"): Rule(Grant.PLACEMENTS_WRITE),
+    ("GET", "/health/live"): OPEN,
+    ("GET", "/health/ready"): OPEN,
+    ("GET", "/metrics"): _TOLD,
+    ("GET", "/openapi.json"): _TOLD,
+    ("GET", "/docs"): _TOLD,
+})  # fmt: skip
+"""By method and path, with parameters as the OpenAPI document names them."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, once they were let in. Of key and person at most one is not None; neither is anybody.
+
+    subject: whom a token beside a write key proves; None where the caller may ask about everybody.
+    """
+
+    key: Key | None = None
+    person: Person | None = None
+    subject: Subject | None = None
+
+    @property
+    def name(self) -> str:
+        """What changes are signed with: the key's label or the person's name."""
+        if self.person is not None:
+            return self.person.name
+        return "" if self.key is None else self.key.label
+
+    @property
+    def actor(self) -> str:
+        """How an audit names the caller."""
+        if self.person is not None:
+            return f"person:{self.person.id}"
+        return "anybody" if self.key is None else f"key:{self.key.id}"
+
+    def own(self, question: Q) -> Q:
+        """The question as this caller may ask it. For a proven subject: about that subject, and without what shows
+        the inside or the past.
+
+        Raises Problem (`subject_mismatch`, `key_not_allowed`).
+        """
+        if self.subject is None:
+            return question
+        for asked, proven in (
+            (question.user_id, self.subject.user_id),
+            (question.anonymous_id, self.subject.anonymous_id),
+        ):
+            if asked is not None and (proven is None or not _same(asked, proven)):
+                raise Problem(
+                    "subject_mismatch", "The token beside the write key does not prove this subject."
+                )
+        if question.explain or any(
+            getattr(question, name, None) is not None for name in ("as_of", "algorithm")
+        ):
+            raise Problem("key_not_allowed", "`explain`, `asOf` and `algorithm` take a secret key.")
+        return msgspec.structs.replace(
+            question, user_id=self.subject.user_id, anonymous_id=self.subject.anonymous_id
+        )
+
+
+ANYBODY = Caller()
+
+
+class Guard:
+    """Lets callers in, or raises the Problem that says why not.
+
+    keys: gives the API keys. tokens, anonymous: how a subject is proven; without both, write keys only send.
+    sessions: people who logged in; without it nobody is.
+    limits: how often anybody may ask; without it, as often as they like.
+    trusted: the proxies whose X-Forwarded-For counts. site: the origins of our own pages, exactly; without any, a
+    page is ours if its origin names the same host as the request.
+    """
+
+    def __init__(
+        self,
+        keys: Callable[[], Keys],
+        *,
+        tokens: SubjectTokens | None = None,
+        anonymous: AnonymousIds | None = None,
+        sessions: Sessions | None = None,
+        limits: Limits | None = None,
+        trusted: tuple[Network, ...] = (),
+        site: tuple[str, ...] = (),
+    ) -> None:
+        self._keys = keys
+        self._tokens = tokens
+        self._anonymous = anonymous
+        self._sessions = sessions
+        self._limits = limits
+        self._trusted = trusted
+        self._site = site
+
+    def admit(self, rule: Rule, scope: Scope, headers: Headers) -> Caller:
+        """Who asks, if they may. Where the key may stand in the body and no other is given: anybody; the handler
+        then calls `admit_key`. Raises Problem."""
+        if rule.scope is None or (rule.local and local(scope, headers)):
+            return ANYBODY
+        if self._limits is None:
+            return self._found(rule, scope, headers)
+        try:
+            return self._found(rule, scope, headers)
+        except Problem as problem:
+            if problem.status == 401 and problem.code != "key_missing":
+                self._limits.refused(place(scope, self._trusted))
+            raise
+
+    def admit_key(self, rule: Rule, raw: str, scope: Scope, headers: Headers) -> Caller:
+        """The caller of a route with `rule` who has the key `raw`. Raises Problem."""
+        key = known(self._keys(), raw)
+        if rule.scope in key.allowed:
+            caller = Caller(key=key)
+        elif key.kind is KeyKind.SECRET:
+            raise _lacks(rule)
+        elif rule.subject and SUBJECT in headers:
+            caller = Caller(key=key, subject=self._proven(headers[SUBJECT].decode("latin-1")))
+        else:
+            raise Problem(
+                "key_not_allowed",
+                "A write key is public and may only send events. This route takes a secret key (sk_), which "
+                "belongs on a server and never in a page or an app."
+                + (" Or prove the subject, with its token in Heedful-Subject." if rule.subject else ""),
+            )
+        if key.origins:
+            _check_origin(key, headers)
+        if self._limits is not None:
+            if key.kind is KeyKind.WRITE:
+                self._limits.place(place(scope, self._trusted))
+            self._limits.key(key.id, key.per_minute)
+        return caller
+
+    def _found(self, rule: Rule, scope: Scope, headers: Headers) -> Caller:
+        raw = presented(headers)
+        if raw is not None:
+            return self.admit_key(rule, raw, scope, headers)
+        if self._sessions is not None and rule.people:
+            session = cookies.session_of(headers)
+            if session is not None:
+                return self._person(self._sessions, rule, session, scope, headers)
+        if rule.in_body:
+            return ANYBODY
+        raise Problem("key_missing", "This route needs a secret key.", headers=CHALLENGE)
+
+    def _person(self, sessions: Sessions, rule: Rule, session: str, scope: Scope, headers: Headers) -> Caller:
+        person = sessions.check(session)
+        if person is None:
+            raise Problem("session_over", "The session is over, or there never was one.")
+        cookies.check_own_page(scope["method"], headers, self._site)
+        if rule.scope not in person.allowed:
+            raise _lacks(rule)
+        return Caller(person=person)
+
+    def _proven(self, proof: str) -> Subject:
+        if proof.startswith("a1.") and self._anonymous is not None:
+            identity = self._anonymous.read(proof)
+            if identity is not None:
+                return Subject(anonymous_id=identity)
+        elif self._tokens is not None:
+            try:
+                return self._tokens.check(proof)
+            except Invalid as invalid:
+                raise problem_of(invalid) from None
+        raise Problem("token_invalid", "The subject token is not taken.")
+
+
+def rule_of(method: str, path: str) -> Rule:
+    """The rule of a route. Raises LookupError for one that is not in the table."""
+    try:
+        return RULES[method, path.replace(":path}", "}")]
+    except KeyError:
+        raise LookupError(
+            f"{method} {path} has no rule in heedful.faces.http.authorization: say who may use it"
+        ) from None
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Who was let in to this route."""
+    caller: Caller = scope[CALLER]
+    return caller
+
+
+def _lacks(rule: Rule) -> Problem:
+    return Problem("scope_missing", f"This needs the scope {rule.scope}.")
+
+
+def _check_origin(key: Key, headers: Headers) -> None:
+    """A browser names the site that a request comes from; what names none is no browser's page."""
+    origin = headers.get(b"origin")
+    if origin is not None and origin.decode("latin-1") not in key.origins:
+        raise Problem("origin_not_allowed", "The key is not for the site that this request comes from.")
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
