@@ -6,7 +6,8 @@ appended at the end, has one fixed length, and is overwritten in its place, by z
 anew. The index over subjects holds the numbers of rows and no key. Afterwards the write-ahead log, which has
 older pages, is emptied.
 
-WAL with synchronous=FULL syncs at every commit (sqlite.org, "PRAGMA synchronous").
+WAL with synchronous=EXTRA syncs at every commit, and the folder once the file is made (sqlite.org, "PRAGMA
+synchronous"): under FULL a power cut could bring back the journal of the making, which undoes everything since.
 """
 
 from __future__ import annotations
@@ -41,14 +42,18 @@ CREATE TABLE tombstones (
 CREATE TABLE wrapping (
   number INTEGER PRIMARY KEY, source TEXT NOT NULL, place INTEGER, created INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE revision (number INTEGER NOT NULL) STRICT;
-INSERT INTO revision VALUES (0);
+CREATE TABLE revision (number INTEGER NOT NULL, openings INTEGER NOT NULL) STRICT;
+INSERT INTO revision VALUES (0, 0);
 """
 _LIVING = "SELECT subject, generation, wrapping, key, created FROM keys JOIN closed USING (place)"
 _OF = f"{_LIVING} WHERE subject = ? ORDER BY generation"
 _GONE = "SELECT subject, through, at FROM tombstones WHERE subject = ?"
 _WRAPPING = "SELECT number, source, key, created FROM wrapping JOIN closed USING (place)"
 _OVERWRITE = "UPDATE closed SET key = zeroblob(length(key)) WHERE place = ?"
+_OPENING = "UPDATE revision SET openings = openings + 1"
+"""Written at each opening, because SQLite builds the index of the write-ahead log (`-shm`) in memory that it does not
+clear before the first frame is written: without one, bytes of this process's memory would stay in that file."""
+
 _PASSING = (apsw.FullError, apsw.BusyError, apsw.LockedError, apsw.ReadOnlyError)
 """What ends by itself. A failed sync does not: what it did not write is lost even if the next one succeeds."""
 
@@ -65,7 +70,13 @@ class SqliteKeyStore:
         self._stopped: str | None = None
         self._path = path
         self._connection = _opened(path, vfs)
-        self.wipe()  # of what a process left that died between a destroying and this
+        try:
+            with self._writing() as connection:
+                connection.execute(_OPENING)
+            self.wipe()  # also of what a process left that died between a destroying and this
+        except BaseException:
+            self.close()
+            raise
 
     def find(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, Ring]:
         with self._reading() as connection:
@@ -142,9 +153,7 @@ class SqliteKeyStore:
 
     def close(self) -> None:
         with self._lock:
-            if self._stopped:  # what was not synced must not be copied on
-                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            self._connection.close()
+            _close_connection(self._connection, copy=self._stopped is None)
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
@@ -255,6 +264,14 @@ def _turn(connection: apsw.Connection) -> None:
     connection.execute("UPDATE revision SET number = number + 1")
 
 
+def _close_connection(connection: apsw.Connection, *, copy: bool) -> None:
+    """Close; after a failed sync without copying on what may never have been written."""
+    if not copy:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    with suppress(apsw.Error):  # what was answered is durable, and the next start does the rest
+        connection.close()
+
+
 def _opened(path: Path, vfs: str | None) -> apsw.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -264,7 +281,7 @@ def _opened(path: Path, vfs: str | None) -> apsw.Connection:
         try:
             _prepare(connection, path)
         except BaseException:
-            connection.close()
+            _close_connection(connection, copy=False)
             raise
     except OSError as error:
         raise SettingsError(f"cannot open {path}: {error.strerror}") from error
@@ -279,7 +296,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     settings: dict[str, Any] = {
         "fullfsync": True, "checkpoint_fullfsync": True, "secure_delete": True, "temp_store": "MEMORY",
-        "synchronous": "FULL",
+        "synchronous": "EXTRA",
     }  # fmt: skip
     for name, value in settings.items():
         connection.pragma(name, value)
