@@ -22,6 +22,7 @@ BENCHMARKS = {
     "content": "What is described alike",
     "arrangement": "Arranging 20 of 100",
     "decisions": "A decision's bytes",
+    "vault": "Sealing",
     "loop": "The whole loop over HTTP",
 }
 

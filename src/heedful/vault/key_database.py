@@ -51,8 +51,8 @@ _GONE = "SELECT subject, through, at FROM tombstones WHERE subject = ?"
 _WRAPPING = "SELECT number, source, key, created FROM wrapping JOIN closed USING (place)"
 _OVERWRITE = "UPDATE closed SET key = zeroblob(length(key)) WHERE place = ?"
 _OPENING = "UPDATE revision SET openings = openings + 1"
-"""Written at each opening, because SQLite builds the index of the write-ahead log (`-shm`) in memory that it does not
-clear before the first frame is written: without one, bytes of this process's memory would stay in that file."""
+"""Written at each opening, because SQLite builds the index of the write-ahead log (`-shm`) in memory that it
+does not clear before the first frame: without one, bytes of this process's memory would stay in that file."""
 
 _PASSING = (apsw.FullError, apsw.BusyError, apsw.LockedError, apsw.ReadOnlyError)
 """What ends by itself. A failed sync does not: what it did not write is lost even if the next one succeeds."""
@@ -71,8 +71,9 @@ class SqliteKeyStore:
         self._path = path
         self._connection = _opened(path, vfs)
         try:
-            with self._writing() as connection:
+            with suppress(KeyUnavailable), self._writing() as connection:  # a full disk can be read
                 connection.execute(_OPENING)
+            self._refuse_if_stopped()
             self.wipe()  # also of what a process left that died between a destroying and this
         except BaseException:
             self.close()
@@ -80,12 +81,12 @@ class SqliteKeyStore:
 
     def find(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, Ring]:
         with self._reading() as connection:
-            return {subject: _ring(connection, subject) for subject in subjects}
+            return _rings(connection, subjects)
 
     def put(self, keys: Sequence[WrappedKey]) -> list[WrappedKey | None]:
         with self._writing() as connection:
             _check(connection, (key.wrapping for key in keys))
-            return [_put(connection, key) for key in keys]
+            return _put(connection, keys)
 
     def destroy(self, subjects: Iterable[SubjectId], at: Instant, *, through: int = 0) -> list[Tombstone]:
         with self._writing() as connection:
@@ -197,29 +198,48 @@ class SqliteKeyStore:
             raise KeyUnavailable(self._stopped, retry_after=None)
 
 
-def _ring(connection: apsw.Connection, subject: SubjectId) -> Ring:
-    rows: list[Any] = connection.execute(_OF, (subject,)).fetchall()
-    gone: Any = connection.execute(_GONE, (subject,)).fetchone()
-    return Ring(tuple(WrappedKey(*row) for row in rows), Tombstone(*gone) if gone else None)
+def _rings(connection: apsw.Connection, subjects: Iterable[SubjectId]) -> dict[SubjectId, Ring]:
+    wanted = [(subject,) for subject in sorted({*subjects})]  # in the order of the file
+    keys: dict[SubjectId, list[WrappedKey]] = {}
+    row: Any
+    for row in connection.executemany(_OF, wanted):
+        keys.setdefault(row[0], []).append(WrappedKey(*row))
+    gone: dict[SubjectId, Tombstone] = {}
+    for row in connection.executemany(_GONE, wanted):
+        gone[row[0]] = Tombstone(*row)
+    return {subject: Ring(tuple(keys.get(subject, ())), gone.get(subject)) for (subject,) in wanted}
 
 
-def _put(connection: apsw.Connection, key: WrappedKey) -> WrappedKey | None:
-    ring = _ring(connection, key.subject)
-    if ring.tombstone is not None and ring.tombstone.through >= key.generation:
-        return None
-    for held in ring.keys:
-        if held.generation == key.generation:
-            return held
-    place = _close(connection, key.wrapped)
-    connection.execute(
-        "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
-        (key.subject, key.generation, key.wrapping, place, key.created),
+def _put(connection: apsw.Connection, keys: Sequence[WrappedKey]) -> list[WrappedKey | None]:
+    rings = _rings(connection, (key.subject for key in keys))
+    standing = {(one.subject, one.generation): one for ring in rings.values() for one in ring.keys}
+    fresh: list[WrappedKey] = []
+    answers: list[WrappedKey | None] = []
+    for key in keys:
+        tombstone, place = rings[key.subject].tombstone, (key.subject, key.generation)
+        if tombstone is not None and key.generation <= tombstone.through:
+            answers.append(None)
+            continue
+        if place not in standing:
+            standing[place] = key
+            fresh.append(key)
+        answers.append(standing[place])
+    first = int(connection.execute("SELECT ifnull(max(place), 0) + 1 FROM closed").get)
+    connection.executemany(
+        "INSERT INTO closed VALUES (?, ?)", ((place, key.wrapped) for place, key in enumerate(fresh, first))
     )
-    return key
+    connection.executemany(
+        "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+        (
+            (key.subject, key.generation, key.wrapping, place, key.created)
+            for place, key in enumerate(fresh, first)
+        ),
+    )
+    return answers
 
 
 def _destroy(connection: apsw.Connection, subject: SubjectId, at: Instant, through: int) -> Tombstone:
-    ring = _ring(connection, subject)
+    ring = _rings(connection, [subject])[subject]
     made = buried(subject, ring, at, through)
     if made == ring.tombstone:
         return made

@@ -152,8 +152,7 @@ class Keys:
             rings = self.opening(subjects)
             wanted = {subject: one.ring.highest + 1 for subject, one in rings.items() if self._due(one)}
             if wanted:
-                self._make(wanted)
-                rings |= self.opening(wanted)
+                rings |= self._make(wanted)
             return {subject: self._newest(one) for subject, one in rings.items()}
 
     def renew(self, subject: SubjectId, *, returning: bool = False) -> DataKey:
@@ -229,22 +228,31 @@ class Keys:
             one.newest = one.opened.get(head(wrapped.generation)) or self._open(one, wrapped)
         return one.newest
 
-    def _make(self, wanted: dict[SubjectId, int]) -> None:
+    def _make(self, wanted: dict[SubjectId, int]) -> dict[SubjectId, Held]:
         """Make a key of the wanted generation for each, unless somebody was faster or destroyed it."""
         if max(wanted.values()) > HIGHEST_GENERATION:
             raise Invalid("subject_invalid", "a subject has at most 2^32 - 1 generations of keys")
         at = self._clock.now()
         for _ in range(_ATTEMPTS):
             lease = self._wrapping.current(at)
-            made = [lease.close(os.urandom(SIZE), subject, wanted[subject], at) for subject in sorted(wanted)]
+            secrets = {subject: os.urandom(SIZE) for subject in sorted(wanted)}
+            made = [lease.close(secret, subject, wanted[subject], at) for subject, secret in secrets.items()]
             try:
-                self._store.put(made)
+                stored = self._store.put(made)
             except Conflict:  # a rotation retired the wrapping key that we knew
                 self._wrapping.reload()
                 continue
-            for subject in wanted:
-                self._held.pop(subject, None)
-            return
+            before = {subject: self._held.pop(subject, None) for subject in wanted}
+            rings: dict[SubjectId, Held] = {}
+            until = min(self._monotonic() + self._seconds, lease.until)
+            for key, standing in zip(made, stored, strict=True):
+                old = before[key.subject]
+                if old is not None and standing == key:
+                    held = Held(Ring((*old.ring.keys, key), old.ring.tombstone), until)
+                    held.newest = DataKey(key.subject, key.generation, secrets[key.subject])
+                    held.opened[held.newest.head] = held.newest
+                    rings[key.subject] = self._hold(key.subject, held)
+            return rings | self.opening(wanted.keys() - rings.keys())
         raise KeyUnavailable("the wrapping keys change too fast", retry_after=1)
 
     def _open(self, held: Held, wrapped: WrappedKey) -> DataKey | None:
