@@ -173,6 +173,27 @@ def test_after_a_rotation_the_old_master_key_is_not_needed() -> None:
         Cipher(Vault(store, master=MASTER).keys).open(EVENT, ANN, sealed_by(new, [ANN])[ANN])
 
 
+def test_a_rotation_is_due_when_another_master_key_is_in_use() -> None:
+    store = MemoryKeyStore()
+    for master, older, due in ((MASTER, (), False), (OTHER, (MASTER,), True)):
+        vault = Vault(store, master=master, older=older)
+        assert Rotation(store, vault.wrapping, vault.clock).due() == due
+        sealed_by(vault, PEOPLE)
+    rotated(store)
+    assert not Rotation(store, vault.wrapping, vault.clock).due()
+
+
+def test_a_start_with_the_wrong_master_key_is_refused_and_writes_nothing() -> None:
+    store = MemoryKeyStore()
+    sealed_by(Vault(store), PEOPLE)
+    wrong = Vault(store, master=OTHER)
+    with pytest.raises(SettingsError, match="not configured"):
+        wrong.wrapping.renew()
+    with pytest.raises(SettingsError, match="not configured"):
+        sealed_by(wrong, [SubjectId(b"f" * 16)])
+    assert len(store.page(None, 99)) == len(PEOPLE)
+
+
 def test_while_a_rotation_runs_everybody_is_read_and_written() -> None:
     store = MemoryKeyStore()
     old = Vault(store)

@@ -4,8 +4,8 @@ wherever it lies.
 A key is 256 random bits, made when a subject is first written for, and durable before anything is sealed
 under it. Subjects may get a new generation; the old ones go on opening what they sealed. Opened keys are held
 in memory, at most so many and so long, and never past the lease of the wrapping key they lay under. Python
-cannot overwrite an
-object it no longer needs: a key that was held may stand in this process's memory until the memory is used again.
+cannot overwrite an object it no longer needs: a key that was held may stand in this process's memory until
+the memory is used again.
 """
 
 from __future__ import annotations
@@ -294,6 +294,11 @@ class Rotation:
         self._wrapping.reload()
         known = self._wrapping.known()
         self._wrapping.make(known[-1].number if known else 0, self._clock.now())
+
+    def due(self) -> bool:
+        """Whether the wrapping key in use lies under another master key than the one in use."""
+        known = self._store.wrapping_keys()
+        return bool(known) and known[-1].source != self._wrapping.masters.current.describe().id
 
     def unfinished(self) -> bool:
         """Whether there is something for `step` to do."""

@@ -2,10 +2,9 @@
 soon.
 
 A file is 32 bytes of head and then chunks of 64 KiB, each closed by AES-256-GCM under a key of the file
-alone, with
-its number and whether it is the last one bound to it: the STREAM construction (Hoang, Reyhanitabar, Rogaway,
-Vizár: "Online authenticated-encryption and its nonce-reuse misuse-resistance", 2015). A file that was cut,
-lengthened, put in another order or renamed does not open.
+alone, with its number and whether it is the last one bound to it: the STREAM construction (Hoang,
+Reyhanitabar, Rogaway, Vizár: "Online authenticated-encryption and its nonce-reuse misuse-resistance", 2015).
+A file that was cut, lengthened, put in another order or renamed does not open.
 
 Files of one epoch, at most seven days, share the key from which theirs are made. Destroying an epoch's key
 makes all its files unreadable, the copies in backups too. The keys are data keys of one subject that is

@@ -127,9 +127,11 @@ class WrappingKeys:
     def renew(self) -> None:
         """Ask for every lease anew, without ending those there are. Raises KeyUnavailable if one was not given.
 
-        To be called in the background, a few times a lease.
+        To be called at the start, where it finds out whether the right master keys are here (SettingsError,
+        Corrupt), and then in the background, a few times a lease.
         """
-        for key in list(self._known.values()):
+        self.reload()
+        for key in self.known():
             self._renew(key)
 
     def reload(self) -> None:
