@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -149,6 +150,41 @@ def test_keys_older_than_a_moment_are_followed_when_next_used() -> None:
     again = vault.keys.sealing([ANN])[ANN]
     assert again is not None
     assert again.generation == 2
+
+
+def test_threads_and_a_rotation_at_once_agree_on_every_key(tmp_path: Path) -> None:
+    path = tmp_path / "vault.sqlite3"
+    people = [SubjectId(bytes([number]) * 16) for number in range(40)]
+    vaults = [Vault(SqliteKeyStore(path), held=10) for _ in range(2)]
+    found: list[dict[SubjectId, bytes]] = []
+    failed: list[BaseException] = []
+
+    def work(vault: Vault, turn: int) -> None:
+        try:
+            mine = people[turn:] + people[:turn]
+            found.append(
+                {who: body for some in (mine[:20], mine[20:]) for who, body in sealed_by(vault, some).items()}
+            )
+            rotation = Rotation(vault.store, vault.wrapping, vault.clock)
+            if turn == 0:
+                rotation.begin()
+                for _ in rotation.run(7):
+                    pass
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(vaults[turn % 2], turn)) for turn in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert len(found) == 6
+    assert all(one == found[0] for one in found)
+    fresh = Vault(vaults[0].store)
+    assert [Cipher(fresh.keys).open(EVENT, who, found[0][who]) for who in people] == [b"body"] * len(people)
+    for vault in vaults:
+        vault.store.close()
 
 
 # Rotation

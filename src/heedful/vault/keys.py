@@ -27,7 +27,8 @@ from heedful.vocabulary.errors import Conflict, Corrupt, Invalid, KeyDestroyed, 
 from heedful.vocabulary.ids import NOBODY, SubjectId
 from heedful.vocabulary.time import Clock, Instant
 
-HELD = 50_000
+HELD = 20_000
+"""About 4 KB each, most of it what the AES library keeps."""
 SECONDS = 900.0
 VERSION = 1
 """Of the form of what is sealed; its first byte."""
