@@ -24,6 +24,7 @@ BENCHMARKS = {
     "decisions": "A decision's bytes",
     "answer": "One answer in process",
     "ranking": "Fitted rankers on published clicks",
+    "vault": "Sealing",
     "loop": "The whole loop over HTTP",
 }
 

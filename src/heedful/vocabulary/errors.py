@@ -78,3 +78,25 @@ class InUse(SettingsError):
     """Another process has it, and only one may."""
 
     code = "in_use"
+
+
+class KeyGone(HeedfulError):
+    """Without the key there is no plaintext, in either direction. Nothing was written."""
+
+    code = "key_gone"
+
+
+class KeyDestroyed(KeyGone):
+    """The key was destroyed on purpose: what it closed stays closed for ever."""
+
+    code = "key_destroyed"
+
+
+class KeyUnavailable(KeyGone):
+    """The key cannot be had now: it may be later (`retry_after` seconds), or not before somebody acts (None)."""
+
+    code = "key_unavailable"
+
+    def __init__(self, message: str, *, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
