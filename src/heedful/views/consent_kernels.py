@@ -124,7 +124,7 @@ def stand(
             if e.state >= _EXPIRED:
                 floor = int(max(floor, e.received))
             else:
-                made = int(np.int64(e.at))
+                made = np.int64(e.at)
                 since = max(floor, min(since, made) if granted else made)
                 if together:
                     expires = min(expires, e.expires) if expires and e.expires else expires + e.expires

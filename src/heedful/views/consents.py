@@ -142,7 +142,8 @@ class Consents:
                 mingled = mixed(mingled ^ word)
             for place, name in enumerate(self._names):
                 has = (held["purposes"] >> np.uint64(place) & np.uint64(1)).astype(np.bool_)
-                sums[lane] += mixed(mingled[has] ^ np.uint64(word_of(name))).sum(dtype=np.uint64)
+                marked = mixed(mingled[has] ^ np.uint64(word_of(name)))
+                sums[lane : lane + 1] += marked.sum(dtype=np.uint64)
         return digest_of(sums)
 
     def state(self) -> Arrays:
