@@ -168,7 +168,7 @@ def test_a_head_that_somebody_wrote_or_changed_is_no_head(ours: Signer) -> None:
     entries = chain_of(3)
     head = sign_head("consent", entries[-1], NOW, ours)
     assert flaw_in("consent", entries, [head], ours) is None
-    other = type(ours)(bytes(32))
+    other = signer(bytes(32), "consent")
     wrong: list[Head] = [
         sign_head("consent", entries[-1], NOW, other),
         *(

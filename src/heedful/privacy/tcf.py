@@ -12,6 +12,8 @@ string is never made or changed here. Anything that is not exactly as specified 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from heedful.privacy.bits import Bits, Garbled
 from heedful.vocabulary.consent import Tcf, Unreadable
 from heedful.vocabulary.time import Instant
@@ -27,15 +29,49 @@ _DISCLOSED, _ALLOWED, _PUBLISHER = 1, 2, 3
 _PURPOSES = 24
 
 
+class TcString(NamedTuple):
+    """The fields that we read, as they stand. created, updated: tenths of a second. own_service: for it alone.
+
+    forbidden: purposes with a restriction of type 0. publisher: consents and interests of that segment, or None.
+    disclosed: whether the segment of disclosed vendors is there.
+    """
+
+    created: int
+    updated: int
+    policy: int
+    own_service: bool
+    consents: frozenset[int]
+    interests: frozenset[int]
+    forbidden: frozenset[int]
+    publisher: tuple[frozenset[int], frozenset[int]] | None
+    disclosed: bool
+
+
 def read_tcf(text: str) -> Tcf | Unreadable:
-    """What a TC string says, or why it cannot be read."""
+    """What a TC string allows, or why it cannot be used."""
     try:
-        return _read(text)
+        return _usable(parse_tcf(text))
     except Garbled as error:
         return Unreadable(f"the TC string cannot be used: {error}")
 
 
-def _read(text: str) -> Tcf:
+def _usable(said: TcString) -> Tcf:
+    if said.policy < _OLDEST_POLICY:
+        raise Garbled(f"its policy version {said.policy} is older than {_OLDEST_POLICY}")
+    if not said.own_service:
+        raise Garbled("it was not made for this service alone")
+    if said.created > said.updated:
+        raise Garbled("it was updated before it was created")
+    if said.updated * TENTH >= DISCLOSURE_FROM and not said.disclosed:
+        raise Garbled("it does not say which vendors were disclosed")
+    consents, interests = said.consents - said.forbidden, said.interests - said.forbidden
+    if said.publisher is not None:
+        consents, interests = consents & said.publisher[0], interests & said.publisher[1]
+    return Tcf(Instant(said.created * TENTH), Instant(said.updated * TENTH), said.policy, consents, interests)
+
+
+def parse_tcf(text: str) -> TcString:
+    """The fields of a TC string of version 2. Raises Garbled where it is not exactly as specified."""
     core, *segments = text.split(".")
     if len(segments) > 3:
         raise Garbled("it has more segments than there are kinds")
@@ -44,11 +80,7 @@ def _read(text: str) -> Tcf:
         raise Garbled("it is not of version 2")
     created, updated = bits.number(36), bits.number(36)
     bits.number(12 + 12 + 6 + 12 + 12)  # platform, its version, screen, language, vendor list
-    policy = bits.number(6)
-    if policy < _OLDEST_POLICY:
-        raise Garbled(f"its policy version {policy} is older than {_OLDEST_POLICY}")
-    if not bits.flag():
-        raise Garbled("it was not made for this service alone")
+    policy, own_service = bits.number(6), bits.flag()
     bits.number(1 + 12)  # stacks, special features
     consents, interests = bits.chosen(_PURPOSES), bits.chosen(_PURPOSES)
     bits.number(1 + 12)  # purpose one treatment, country
@@ -56,25 +88,16 @@ def _read(text: str) -> Tcf:
     _skip_vendors(bits)
     forbidden = _restrictions(bits)
     bits.padding()
-    if created > updated:
-        raise Garbled("it was updated before it was created")
     kinds = {}
     for segment in segments:
         kind, found = _segment(Bits(segment))
         if kind in kinds:
             raise Garbled("it has a segment twice")
         kinds[kind] = found
-    if updated * TENTH >= DISCLOSURE_FROM and _DISCLOSED not in kinds:
-        raise Garbled("it does not say which vendors were disclosed")
-    if _PUBLISHER in kinds:
-        consents, interests = consents & kinds[_PUBLISHER][0], interests & kinds[_PUBLISHER][1]
-    return Tcf(
-        created=Instant(created * TENTH),
-        updated=Instant(updated * TENTH),
-        policy=policy,
-        consents=consents - forbidden,
-        interests=interests - forbidden,
-    )
+    return TcString(
+        created, updated, policy, own_service, consents, interests, forbidden,
+        kinds.get(_PUBLISHER), _DISCLOSED in kinds,
+    )  # fmt: skip
 
 
 def _segment(bits: Bits) -> tuple[int, tuple[frozenset[int], frozenset[int]]]:

@@ -3,8 +3,9 @@
 What an entry's hash covers is its chain's name, number, time, key, the hash of its body and the hash before it
 (SHA-256, each part with its length, so that no two entries have the same bytes under it). Who changes, takes out,
 puts in or swaps an entry breaks the chain at that place. Who cuts the end off, or writes it anew with hashes that
-fit, is found by a head that was exported before: it names a number and the hash that stood there, signed. What comes after the last
-exported head is only as safe as the file: export heads often, to where who can write the file cannot.
+fit, is found by a head that was exported before: it names a number and the hash that stood there, signed. What
+comes after the last exported head is only as safe as the file: export heads often, to where nobody can reach who
+can write the file.
 
 The log is the truth; a ledger is the proof of what was decided on it. An entry has a key (the id of the event that
 it comes from), and adding a key again changes nothing, so that the ledger can be brought up to the log after a

@@ -124,13 +124,14 @@ def stand(
             if e.state >= _EXPIRED:
                 floor = int(max(floor, e.received))
             else:
-                made = np.int64(e.at)
+                made = int(np.int64(e.at))
                 since = max(floor, min(since, made) if granted else made)
+                said, marks = int(np.int64(e.notice)), int(np.int64(e.flags))
                 if together:
                     expires = min(expires, e.expires) if expires and e.expires else expires + e.expires
-                    notice, flags = int(min(notice, np.int64(e.notice))), flags & int(np.int64(e.flags))
+                    notice, flags = min(notice, said), flags & marks
                 else:
-                    expires, notice, flags = e.expires, int(np.int64(e.notice)), int(np.int64(e.flags))
+                    expires, notice, flags = e.expires, said, marks
             state, last = int(np.int64(e.state)), e.received
         slot = e.next
     if 0 < state < _EXPIRED and expires != 0 and expires <= now:
