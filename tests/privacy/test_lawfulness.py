@@ -206,7 +206,7 @@ def judge(case: Case) -> tuple[bool, set[str]]:
         or age == "child"
         or (age == "teen" and purpose.discloses)
     )
-    spoken = TCF[case.tcf] if purpose.tcf and place in ("", "eea", "uk", "ch") else None
+    spoken = TCF[case.tcf] if purpose.tcf and place[:3].rstrip("-") in ("", "eea", "uk", "ch") else None
     gpp = GPP[case.gpp]
     no: set[str] = set()
     if age in ("child", "teen") and purpose.profiling:
@@ -272,7 +272,7 @@ def agrees(case: Case) -> None:
 
 FACTORS: dict[str, Sequence[Any]] = {
     "purpose": [*PURPOSES, "nothing"],
-    "jurisdiction": ["DE", "FR", "GB", "CH", "us-ca", "US_TX", "us", "JP", "br", "", "?!", "eea"],
+    "jurisdiction": ["DE", "FR", "GB", "gb-sct", "CH", "us-ca", "US_TX", "us", "JP", "br", "", "?!", "eea"],
     "age": get_args(Age),
     "choice": [row["choice"] for row in rows()],
     "gpc": ["yes", "no"],

@@ -86,7 +86,7 @@ def judged(
     mechanism = policy.purposes.rule(purpose, jurisdiction).mechanism
     if known.special_category or child or (minor and known.discloses):
         mechanism = "opt_in"
-    tcf = _tcf(known, mechanism, signals.tcf, at) if not place or place in EUROPE else None
+    tcf = _tcf(known, mechanism, signals.tcf, at) if not place or place.partition("-")[0] in EUROPE else None
     carried = _carried(purpose, signals)
     against = (
         ("minor" if minor and known.profiling else "")

@@ -118,6 +118,7 @@ def shortened(address: str) -> str:
         whole = ip_address(address)
     except ValueError:
         return ""
+    whole = getattr(whole, "ipv4_mapped", None) or whole
     return str(ip_network((whole, 24 if whole.version == 4 else 48), strict=False).network_address)
 
 
