@@ -43,6 +43,7 @@ OWN = {
         rules={"eea": Rule("opt_in"), "us": Rule("opt_out", "notice"), "*": Rule("opt_in")},
         notice=Notice(version=3, valid_from=2),
     ),
+    "guesses": Purpose(rules={"*": Rule("opt_out", "legitimate_interests")}, tcf=(5, 8)),
 }
 PURPOSES = Purposes(OWN)
 POLICIES = {
@@ -58,7 +59,7 @@ def tcf(consents: Sequence[int] = (), interests: Sequence[int] = (), updated: in
 
 TCF: dict[str, Tcf | Unreadable | None] = {
     "": None, "none": tcf(), "5": tcf([5]), "56": tcf([5, 6]), "li56": tcf(interests=[5, 6]), "510": tcf([5, 10]),
-    "8": tcf([8]), "li8": tcf(interests=[8]), "li9": tcf(interests=[9]), "810": tcf([8, 10]), "34": tcf([3, 4]),
+    "8": tcf([8]), "5li8": tcf([5], [8]), "li58": tcf(interests=[5, 8]), "li8": tcf(interests=[8]), "li9": tcf(interests=[9]), "810": tcf([8, 10]), "34": tcf([3, 4]),
     "bad": Unreadable(), "old": tcf([5, 6], updated=-TCF_LIFE), "future": tcf([5, 6], updated=2 * DAY),
 }  # fmt: skip
 GPP: dict[str, Gpp | Unreadable | None] = {
@@ -383,6 +384,15 @@ def test_a_withdrawal_never_allows_what_was_not_allowed_before(
         Policy(purposes), "p", "DE", "adult", regranted, Signals(), Instant(at + 9), happened=happened
     )
     assert later.allowed is (happened >= at + 5)
+
+
+def test_a_tc_string_counts_to_the_end_of_its_months() -> None:
+    def verdict(updated: int) -> str:
+        spoken = Signals(tcf=tcf([5, 6], updated=updated))
+        return allowed(Policy(PURPOSES), "personalization", "DE", "adult", [], spoken, Instant(TCF_LIFE)).why
+
+    assert [verdict(updated) for updated in (0, 1)] == ["tcf_expired", "tcf"]
+    assert [verdict(TCF_LIFE + DAY + late) for late in (0, 1)] == ["tcf", "tcf_expired"]
 
 
 def test_from_when_on_things_count_is_told_by_the_verdict() -> None:

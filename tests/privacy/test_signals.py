@@ -493,5 +493,6 @@ def test_categories_of_a_consent_platform_become_purposes(said: Any, yes: list[s
 
 def test_preferences_that_are_none_and_preferences_that_are_no_object_differ() -> None:
     assert preferences_of(None, PURPOSES) is None
+    said: Any
     for said in (True, [], "x", 1):
         assert isinstance(preferences_of(said, PURPOSES), Unreadable)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.consents import MOST_PURPOSES, ConsentFact, Consents
 from heedful.views.dictionary import Subjects
-from heedful.vocabulary.consent import ALL, STATES, ConsentChange, Standing, standing_of
+from heedful.vocabulary.consent import ALL, NEVER, STATES, ConsentChange, Standing, standing_of
 from heedful.vocabulary.errors import Corrupt, SettingsError
 from heedful.vocabulary.time import Instant
 
@@ -139,6 +139,17 @@ def test_the_stricter_wins_among_those_that_arrived_together() -> None:
         for event, state in enumerate(order):
             view.apply([ConsentFact(0, event, (change(state, 10),))])
         assert view.standing([0], "learning", Instant(10)).state == "withdrawn"
+
+
+def test_the_strictest_terms_hold_of_grants_that_arrived_together() -> None:
+    strong = change("given", 10, notice=3, explicit=True, guardian=True, expires=Instant(90))
+    weak = change("given", 10, notice=1, expires=Instant(80))
+    for order in ((strong, weak), (weak, strong)):
+        view = Consents(people(), PURPOSES)
+        view.apply(ConsentFact(0, event, (one,)) for event, one in enumerate(order))
+        expected = Standing("given", NEVER, Instant(10), Instant(80), 1, False, False)
+        assert view.standing([0], "learning", Instant(20)) == expected
+        assert standing_of(order, "learning", Instant(20)) == expected
 
 
 def test_a_device_and_the_profile_linked_to_it_are_one_person() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
-LONGEST = 16_384
+import re
+from base64 import urlsafe_b64decode
+
+_WEBSAFE = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+LONGEST = 8_192
 """Characters of one string that are read at all. Real ones have a few hundred."""
 
 _LARGEST_CODE = 24
@@ -21,10 +23,11 @@ class Bits:
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
             raise Garbled("it is too long")
-        try:
-            self._bits = "".join(f"{_VALUES[digit]:06b}" for digit in text)
-        except KeyError as error:
-            raise Garbled("it holds a character that is not websafe base64") from error
+        if not _WEBSAFE.fullmatch(text):
+            raise Garbled("it holds a character that is not websafe base64")
+        whole = int.from_bytes(urlsafe_b64decode(text + "A" * (-len(text) % 4)))
+        width = 6 * (len(text) + -len(text) % 4)
+        self._bits = f"{whole:0{width}b}"[: 6 * len(text)] if text else ""
         self._place = 0
 
     def __len__(self) -> int:
