@@ -59,7 +59,8 @@ def tcf(consents: Sequence[int] = (), interests: Sequence[int] = (), updated: in
 
 TCF: dict[str, Tcf | Unreadable | None] = {
     "": None, "none": tcf(), "5": tcf([5]), "56": tcf([5, 6]), "li56": tcf(interests=[5, 6]), "510": tcf([5, 10]),
-    "8": tcf([8]), "5li8": tcf([5], [8]), "li58": tcf(interests=[5, 8]), "li8": tcf(interests=[8]), "li9": tcf(interests=[9]), "810": tcf([8, 10]), "34": tcf([3, 4]),
+    "8": tcf([8]), "5li8": tcf([5], [8]), "li58": tcf(interests=[5, 8]),
+    "li8": tcf(interests=[8]), "li9": tcf(interests=[9]), "810": tcf([8, 10]), "34": tcf([3, 4]),
     "bad": Unreadable(), "old": tcf([5, 6], updated=-TCF_LIFE), "future": tcf([5, 6], updated=2 * DAY),
 }  # fmt: skip
 GPP: dict[str, Gpp | Unreadable | None] = {
