@@ -1,15 +1,13 @@
 """Definitions in a database, through SQLAlchemy Core, so that one schema serves SQLite now and PostgreSQL later.
 
-SQLite runs in WAL mode with synchronous=FULL, which syncs the write-ahead log at every commit (sqlite.org,
-"PRAGMA synchronous"): a change that was answered survives a power cut. A change takes the write lock before it
-reads what is current, so of two that expect the same version one is refused.
+How SQLite runs stands in `records.sqlite`. A change takes the write lock before it reads what is current, so of
+two that expect the same version one is refused.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +22,21 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Row,
-    StaticPool,
     Table,
     Text,
-    create_engine,
-    event,
     func,
     insert,
     select,
     update,
 )
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError
 
-from heedful.records.durable import PRIVATE, sync_folder
 from heedful.records.records import Change, Definition, Draft, check_expected
+from heedful.records.sqlite import open_sqlite, reading, writing
 from heedful.vocabulary.errors import Corrupt, RecordsUnavailable, SettingsError
 
 SCHEMA_VERSION = 1
-_BUSY_SECONDS = 5.0
-_BEGIN = "heedful_begin"
-"""The execution option that says how SQLite begins a transaction."""
+_WHAT = "the definitions"
 
 _SCHEMA = MetaData()
 _DEFINITIONS = Table(
@@ -184,18 +177,11 @@ class DatabaseRecords:
     def close(self) -> None:
         self._engine.dispose()
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _in_our_words(), self._engine.connect() as connection:
-            yield connection
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return reading(self._engine, _WHAT)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction that has SQLite's write lock from its begin on."""
-        with _in_our_words(), self._engine.connect() as connection:
-            alone = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-            with alone.begin():
-                yield alone
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return writing(self._engine, _WHAT)
 
 
 def sqlite_records(path: Path) -> DatabaseRecords:
@@ -203,21 +189,7 @@ def sqlite_records(path: Path) -> DatabaseRecords:
 
     Raises SettingsError (no such folder, not ours), Corrupt (no database), RecordsUnavailable.
     """
-    try:
-        fresh = not path.exists()
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
-        if fresh:
-            sync_folder(path.parent)
-    except OSError as error:
-        raise SettingsError(f"cannot open {path}: {error.strerror}") from error
-    # One connection for the store's one owner, so that PRAGMA data_version tells of the others.
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=StaticPool,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
+    engine = open_sqlite(path)
     try:
         return DatabaseRecords(engine)
     except RecordsUnavailable as error:
@@ -225,25 +197,6 @@ def sqlite_records(path: Path) -> DatabaseRecords:
         if isinstance(error.__cause__, DatabaseError) and "not a database" in str(error.__cause__):
             raise Corrupt(f"{path} is not a database") from error
         raise
-
-
-def _configure(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
-
-
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        detail = getattr(error, "orig", None) or error
-        raise RecordsUnavailable(f"the definitions cannot be read or written: {detail}") from error
 
 
 def _of(kind: str, name: str) -> Any:

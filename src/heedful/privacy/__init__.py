@@ -1,0 +1,1 @@
+"""What a person allows: purposes, the decision, and the signals and calls it is read from."""
