@@ -56,7 +56,9 @@ def write_lists(file: Path, lists: list[NDArray[np.int32]], fits: int, seconds: 
     """One list a question, best first. fits: how often the peer was fitted. seconds: what all of it took."""
     start = np.cumsum([0, *map(len, lists)], dtype=np.int64)
     items = np.concatenate([np.empty(0, dtype=np.int32), *lists])
-    np.savez(file, items=items.astype(np.int32), start=start, fits=np.int64(fits), seconds=np.float64(seconds))
+    np.savez(
+        file, items=items.astype(np.int32), start=start, fits=np.int64(fits), seconds=np.float64(seconds)
+    )
 
 
 def read_lists(file: Path) -> tuple[list[NDArray[np.int32]], int, float]:
