@@ -1,16 +1,18 @@
-"""Next baskets of Online Retail and next ratings of MovieTweetings: our pipeline, the built-in baselines, and other
-people's recommenders (`make peers`), on the same questions.
+"""Next baskets of Online Retail and next ratings of MovieTweetings: our pipeline, the built-in baselines, and
+other people's recommenders (`make peers`), on the same questions.
 
 Protocol: events in order of time, answer first, then learn; repeats removed. The newest 20% of the events are the
 test, and questions are drawn from them by seed. The ranker is fitted to a replay of what comes before them and to
-nothing else. Sources and the ranker's settings were chosen on the 20% before that (`--valid`), the ranker being fitted to the 60%
-before those; the test was looked at when that was done. Peers are fitted anew every day (`peers/worker.py`).
+nothing else. Sources and the ranker's settings were chosen on the 20% before that (`--valid`), the ranker being
+fitted to the 60% before those; the test was looked at when that was done. Peers are fitted anew every day
+(`peers/worker.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ import numpy as np
 from benchmarks.peers.beside import Notebook, Played, lists_of
 from benchmarks.quality import data_folder
 from benchmarks.table import Row, show
-from heedful.compose.pipelines import WEIGHTS, Pipelines
+from heedful.compose.pipelines import Pipelines
 from heedful.faces.cli.files import opened
 from heedful.models import lambdamart
 from heedful.models.baselines.baseline import Baseline
@@ -28,6 +30,7 @@ from heedful.models.kinds import Fitted
 from heedful.models.lambdamart import FitSettings
 from heedful.models.metrics.intervals import Estimate, difference, per_user, ratio
 from heedful.models.metrics.ranking import Ranking, judge
+from heedful.pipeline.filters import NotOwned
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.ranker import Learned
 from heedful.services.evaluate.datasets import load
@@ -47,11 +50,13 @@ K = 20
 
 
 class Case(NamedTuple):
-    """sources: of the placement. questions: the newest so many are learned from. sample: so many are asked."""
+    """sources: of the placement. questions: the newest so many are learned from. rows: at most so many candidates of each.
+    sample: so many are asked in the test."""
 
     protocol: Protocol
     sources: Mapping[str, float]
     questions: int
+    rows: int
     sample: int
     fitting: FitSettings
 
@@ -63,16 +68,17 @@ class Result(NamedTuple):
     reached: dict[str, Ranking]
 
 
-CASES = {
-    "online_retail": Case(
-        Protocol.NEXT_BASKET, {**WEIGHTS, "companions": 0.1, "bought_with": 0.1}, 12_000, 2_500,
-        FitSettings(trees=150, rate=0.05, leaves=8),
-    ),
-    "movietweetings": Case(
-        Protocol.PREQUENTIAL, {**WEIGHTS, "companions": 0.1}, 40_000, 4_000,
-        FitSettings(trees=150, rate=0.05, leaves=8),
-    ),
+SOURCES = {
+    "companions": 1.0, "vstan": 0.2, "sessions": 0.2, "together": 0.1, "bought_with": 0.1, "trending_1d": 0.1,
+    "trending_7d": 0.1,
 }  # fmt: skip
+"""Chosen on the part before the test."""
+
+FITTING = FitSettings(trees=200, rate=0.05, leaves=8)
+CASES = {
+    "online_retail": Case(Protocol.NEXT_BASKET, SOURCES, 12_000, 300, 2_000, FITTING),
+    "movietweetings": Case(Protocol.PREQUENTIAL, SOURCES, 15_000, 300, 3_000, FITTING),
+}
 
 
 def piped(fold: Fold, sources: Mapping[str, float] | None = None, model: Fitted | None = None) -> Pipeline:
@@ -86,6 +92,13 @@ def piped(fold: Fold, sources: Mapping[str, float] | None = None, model: Fitted 
     return pipeline
 
 
+def unrepeated(fold: Fold, sources: Mapping[str, float] | None = None) -> Pipeline:
+    """The same, with nothing ever due to be bought again: a fit sees no repeat, as the questions do not."""
+    pipeline = piped(fold, sources)
+    filters = tuple(NotOwned() if isinstance(one, NotOwned) else one for one in pipeline.filters)
+    return replace(pipeline, filters=filters)
+
+
 def earlier(stream: Stream, share: float) -> Stream:
     """The first `share` of the events."""
     return stream.only(np.arange(len(stream)) < int(share * len(stream)))
@@ -94,10 +107,9 @@ def earlier(stream: Stream, share: float) -> Stream:
 def fitted(stream: Stream, case: Case, seed: int) -> Fitted:
     """A ranker fitted to a replay of `stream`."""
     settings = Settings()
-    how = GatherSettings(judged=0.0, questions=case.questions)
-    gathered = Gatherer(
-        stream, partial(piped, sources=case.sources), settings, worth_of(settings), how
-    ).gather()
+    how = GatherSettings(judged=0.0, questions=case.questions, rows=case.rows)
+    make = partial(unrepeated, sources=case.sources)
+    gathered = Gatherer(stream, make, settings, worth_of(settings), how).gather()
     chosen = {name: getattr(case.fitting, name) for name in case.fitting.__struct_fields__}
     return lambdamart.fit(gathered.examples, FitSettings(**{**chosen, "seed": seed})).forest
 

@@ -1,9 +1,10 @@
 """What learning at once is worth: the pipeline that serves, told of events at once, once an hour, once a day.
 
-`fitted` is the pipeline with a ranker fitted to the first half; `sessions` its session neighbours alone. Clicks of Serenade, baskets of Online Retail, and the playground's news site, where articles live for hours
-(`playground/news.py`). Prequential, the first half learned without questions, questions drawn by seed. Two rows each: `own
-trail` gives the asker's newest items with the question, so that only what others did is late; without it the
-asker's own visit is late too, as in a program that loads files once an hour.
+`fitted` is the pipeline with a ranker fitted to the first half; `sessions` its session neighbours alone. Clicks of
+Serenade, baskets of Online Retail, and the playground's news site, where articles live for hours
+(`playground/news.py`). Prequential, the first half learned without questions, questions drawn by seed. Two rows
+each: `own trail` gives the asker's newest items with the question, so that only what others did is late; without
+it the asker's own visit is late too, as in a program that loads files once an hour.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ CASES = {
     "online_retail": (Protocol.NEXT_BASKET, 1_500),
     "news": (Protocol.PREQUENTIAL, 2_500),
 }
-LEARNED = Case(Protocol.PREQUENTIAL, SOURCES, 12_000, 0, FitSettings(trees=150, rate=0.05, leaves=8))
+LEARNED = Case(Protocol.PREQUENTIAL, SOURCES, 12_000, 200, 0, FitSettings(trees=150, rate=0.05, leaves=8))
 
 
 def run(*datasets: str) -> list[Row]:

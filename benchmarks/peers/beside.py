@@ -90,7 +90,7 @@ def lists_of(task: Task, peers: Sequence[str] = NAMES) -> dict[str, list[NDArray
         write_task(given, task)
         for peer in peers:
             answer = Path(folder, f"{peer}.npz")
-            done = subprocess.run(  # noqa: S603 - our own script, in the environment we made
+            done = subprocess.run(
                 [python, HERE / "worker.py", peer, given, answer], capture_output=True, text=True, check=False
             )
             if done.returncode:

@@ -32,7 +32,7 @@ class Task(NamedTuple):
     trail: NDArray[np.int32]
     trail_start: NDArray[np.int64]
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         """How many questions there are."""
         return len(self.asker)
 

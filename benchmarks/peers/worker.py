@@ -8,30 +8,34 @@ they speak to; what everybody else did today they do not.
 from __future__ import annotations
 
 import os
-
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", TQDM_DISABLE="1")
-
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", TQDM_DISABLE="1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import numpy as np
-from exchange import Task, read_task, write_lists
+from numpy.typing import NDArray
+
+from benchmarks.peers.exchange import Task, read_task, write_lists
 
 DAY = 24 * 3_600 * 1_000_000
 IDLE = 30 * 60 * 1_000_000
-MOST_ITEMS = 3_000
+MOST_ITEMS = 2_000
 """EASE inverts items by items: it is given the most touched so many, so that a fit takes seconds."""
 
-Answer = Callable[[np.ndarray, int, int], np.ndarray]
+Codes = NDArray[np.int32]
+Answer = Callable[[Codes, int, int], Codes]
 """(trail, newest last; moment; how many) to items, best first."""
 
 
 def matrix_of(task: Task, events: int) -> Any:
     """People by items, 1 where a person touched an item: float32, compressed rows."""
-    from scipy import sparse
+    sparse = import_module("scipy.sparse")
 
     shape = (int(task.subject.max()) + 1, int(task.item.max()) + 1)
     ones = np.ones(events, dtype=np.float32)
@@ -40,9 +44,9 @@ def matrix_of(task: Task, events: int) -> Any:
     return matrix
 
 
-def row_of(trail: np.ndarray, items: int) -> Any:
+def row_of(trail: Codes, items: int) -> Any:
     """One person's items as a row."""
-    from scipy import sparse
+    sparse = import_module("scipy.sparse")
 
     known = np.unique(trail[trail < items])
     ones = np.ones(len(known), dtype=np.float32)
@@ -58,11 +62,12 @@ def by_implicit(make: Callable[[], Any]) -> Callable[[Task, int], Answer]:
         model.fit(matrix, show_progress=False)
         folded = {"recalculate_user": True} if hasattr(model, "factors") else {}
 
-        def answer(trail: np.ndarray, _at: int, width: int) -> np.ndarray:
+        def answer(trail: Codes, _at: int, width: int) -> Codes:
             width = min(width, matrix.shape[1])
             row = row_of(trail, matrix.shape[1])
             items, scores = model.recommend(0, row, N=width, filter_already_liked_items=False, **folded)
-            return items[(items >= 0) & (scores > 0)].astype(np.int32)
+            found: Codes = items[(items >= 0) & (scores > 0)].astype(np.int32)
+            return found
 
         return answer
 
@@ -70,64 +75,60 @@ def by_implicit(make: Callable[[], Any]) -> Callable[[Task, int], Answer]:
 
 
 def als(task: Task, events: int) -> Answer:
-    from implicit.als import AlternatingLeastSquares
-
     return by_implicit(
-        lambda: AlternatingLeastSquares(
+        lambda: import_module("implicit.als").AlternatingLeastSquares(
             factors=64, regularization=0.05, alpha=5.0, iterations=10, num_threads=1, random_state=1
         )
     )(task, events)
 
 
-def bm25(task: Task, events: int) -> Answer:
-    from implicit.nearest_neighbours import BM25Recommender
+def _neighbours() -> Any:
+    return import_module("implicit.nearest_neighbours")
 
-    return by_implicit(lambda: BM25Recommender(K=200, num_threads=1))(task, events)
+
+def bm25(task: Task, events: int) -> Answer:
+    return by_implicit(lambda: _neighbours().BM25Recommender(K=200, num_threads=1))(task, events)
 
 
 def cosine(task: Task, events: int) -> Answer:
-    from implicit.nearest_neighbours import CosineRecommender
-
-    return by_implicit(lambda: CosineRecommender(K=200, num_threads=1))(task, events)
+    return by_implicit(lambda: _neighbours().CosineRecommender(K=200, num_threads=1))(task, events)
 
 
 def ease(task: Task, events: int) -> Answer:
-    """RecTools' EASE; the asker's row times its weights, which is how it answers for the people it was fitted to."""
-    import pandas as pd
-    from rectools import Columns
-    from rectools.dataset import Dataset
-    from rectools.models import EASEModel
-
+    """RecTools' EASE; the asker's row times its weights, as it answers for those it was fitted to."""
+    pandas, columns = import_module("pandas"), import_module("rectools").Columns
     touched = np.bincount(task.item[:events])
     known = np.argsort(-touched, kind="stable")[:MOST_ITEMS]
     kept = np.isin(task.item[:events], known)
-    table = pd.DataFrame({
-        Columns.User: task.subject[:events][kept], Columns.Item: task.item[:events][kept], Columns.Weight: 1.0,
-        Columns.Datetime: pd.to_datetime(task.at[:events][kept], unit="us"),
-    }).drop_duplicates([Columns.User, Columns.Item])  # fmt: skip
-    dataset = Dataset.construct(table)
-    model = EASEModel(regularization=200.0, num_threads=1)
+    table = pandas.DataFrame({
+        columns.User: task.subject[:events][kept], columns.Item: task.item[:events][kept], columns.Weight: 1.0,
+        columns.Datetime: pandas.to_datetime(task.at[:events][kept], unit="us"),
+    }).drop_duplicates([columns.User, columns.Item])  # fmt: skip
+    dataset = import_module("rectools.dataset").Dataset.construct(table)
+    model = import_module("rectools.models").EASEModel(regularization=200.0, num_threads=1)
     model.fit(dataset)
     names = dataset.item_id_map.external_ids
     place = np.full(max(int(task.item.max()), int(task.trail.max(initial=0))) + 1, -1)
     place[names] = np.arange(len(names))
 
-    def answer(trail: np.ndarray, _at: int, width: int) -> np.ndarray:
+    def answer(trail: Codes, _at: int, width: int) -> Codes:
         mine = place[np.unique(trail)]
         scores = model.weight[mine[mine >= 0]].sum(axis=0)
         best = np.argsort(-scores, kind="stable")[:width]
-        return names[best[scores[best] > 0]].astype(np.int32)
+        found: Codes = names[best[scores[best] > 0]].astype(np.int32)
+        return found
 
     return answer
 
 
 def wsknn(task: Task, events: int) -> Answer:
     """wsknn over visits of 30 minutes; the asker's session is their newest 20 items."""
-    from wsknn import fit, predict
-
+    library = import_module("wsknn")
     visits: dict[int, list[list[int]]] = {}
     running: dict[int, tuple[int, int]] = {}
-    columns = zip(task.subject[:events].tolist(), task.item[:events].tolist(), task.at[:events].tolist())
+    columns = zip(
+        task.subject[:events].tolist(), task.item[:events].tolist(), task.at[:events].tolist(), strict=True
+    )
     for subject, item, at in columns:
         visit, last = running.get(subject, (-1, -DAY))
         if at - last > IDLE:
@@ -136,14 +137,14 @@ def wsknn(task: Task, events: int) -> Answer:
         running[subject] = visit, at
         visits[visit][0].append(item)
         visits[visit][1].append(at)
-    model = fit(visits, number_of_neighbors=100, sampling_strategy="recent", sample_size=500)
+    model = library.fit(visits, number_of_neighbors=100, sampling_strategy="recent", sample_size=500)
 
-    def answer(trail: np.ndarray, at: int, width: int) -> np.ndarray:
+    def answer(trail: Codes, at: int, width: int) -> Codes:
         session = list(dict.fromkeys(trail[-20:].tolist()))
         if not session:
             return np.empty(0, dtype=np.int32)
         settings = {"number_of_recommendations": width}
-        found = predict(model, [session, [at] * len(session)], settings)
+        found = library.predict(model, [session, [at] * len(session)], settings)
         return np.array([item for item, _ in found][:width], dtype=np.int32)
 
     return answer
@@ -158,7 +159,7 @@ PEERS: dict[str, Callable[[Task, int], Answer]] = {
 }
 
 
-def run(peer: str, task: Task) -> tuple[list[np.ndarray], int]:
+def run(peer: str, task: Task) -> tuple[list[Codes], int]:
     """The lists, one a question, and how often the peer was fitted."""
     lists, day, fits = [], -1, 0
     answer: Answer | None = None

@@ -30,7 +30,7 @@ def test_articles_live_for_hours_and_are_read_only_then(news: News) -> None:
 
 
 def test_clicks_fall_where_the_truth_says(news: News) -> None:
-    """The mean chance of what was opened equals the mean sum of squared chances, as where clicks are drawn by them."""
+    """The mean chance of what was opened is the mean sum of squared chances, as where clicks are drawn by them."""
     said, expected = [], []
     read: dict[str, tuple[int, list[str]]] = {}
     for click in news.clicks():
@@ -58,7 +58,7 @@ def test_the_best_list_is_the_likeliest_and_leaves_out_what_was_read(news: News)
 
 def test_the_story_read_last_pulls(news: News) -> None:
     at = Instant(news.start + 12 * HOUR)
-    lives = [place for place in np.flatnonzero(news.demand(at)).tolist()]
+    lives = np.flatnonzero(news.demand(at)).tolist()
     stories = [news.articles[place].story for place in lives]
     story = next(story for story in stories if stories.count(story) > 2)
     read, other, *_ = (place for place in lives if news.articles[place].story == story)

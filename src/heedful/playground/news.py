@@ -1,5 +1,5 @@
-"""A news site in the playground: articles live for hours and are read in bursts, so that a model of yesterday knows
-little. It is there to show what learning at once is worth.
+"""A news site in the playground: articles live for hours and are read in bursts, so that a model of yesterday
+knows little. It is there to show what learning at once is worth.
 
 news = News(seed=7, days=4)
 for click in news.clicks(): ...                          # everything that is read, in order of time

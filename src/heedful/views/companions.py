@@ -2,8 +2,8 @@
 neighbours by visit. Where a visit is one thing (a rating, an order), only the longer past says who is alike.
 
 User-based nearest neighbours (Herlocker, Konstan, Borchers and Riedl, SIGIR 1999, for yes-or-no data), with the
-recency weights that VSTAN gives to sessions. The session index says who touched an item last, the history what else
-they touched; nothing is kept.
+recency weights that VSTAN gives to sessions. The session index says who touched an item last, the history what
+else they touched; nothing is kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from heedful.views.dictionary import Items, Subjects
 from heedful.views.handles import Handle
 from heedful.views.history import History
 from heedful.views.meanings import Meanings
-from heedful.views.neighbours import Neighbourhood
 from heedful.views.postings import index_of
 from heedful.views.sessions import Sessions
 from heedful.views.timeline import timeline_of
@@ -30,8 +29,16 @@ _READ = 256
 """At most so many sessions of an item are read."""
 
 
+class Companionship(NamedTuple):
+    """Items best first, shape (n,) each: items int32, scores float64, because int32."""
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    because: NDArray[np.int32]
+
+
 class _Room(NamedTuple):
-    """Zero between two readings. By person: near, last, first. By item: score, most, who, mark. The rest are lists."""
+    """Zero between two readings. By person: near, last, first. By item: score, most, who, mark. Others: lists."""
 
     near: NDArray[np.float64]
     last: NDArray[np.int32]
@@ -61,7 +68,7 @@ class Companions:
     def peek(
         self, asked: NDArray[np.int32], how_many: int, at: Instant, *, apart: int = -1, m: int = 50, k: int = 50,
         rows: int = 50, fading: float = 8.0, half_life: int = 30 * DAY,
-    ) -> Neighbourhood:  # fmt: skip
+    ) -> Companionship:  # fmt: skip
         """The `how_many` (1 to MOST_ANSWERED) items that the people most like the asker touched, none of `asked`.
 
         asked: the asker's distinct items, newest first, at most MOST_ASKED; number i counts e^(-i / fading).
@@ -80,7 +87,7 @@ class Companions:
             min(k, MOST_PEOPLE), rows, fading, float(half_life),
         )  # fmt: skip
         room = self._room
-        return Neighbourhood(room.best[:size], room.points[:size], room.because[:size])
+        return Companionship(room.best[:size], room.points[:size], room.because[:size])
 
 
 def _room(people: int, things: int) -> _Room:
