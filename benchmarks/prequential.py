@@ -50,8 +50,8 @@ K = 20
 
 
 class Case(NamedTuple):
-    """sources: of the placement. questions: the newest so many are learned from. rows: at most so many candidates of each.
-    sample: so many are asked in the test."""
+    """sources: of the placement. questions: the newest so many are learned from. rows: at most so many candidates
+    of each. sample: so many are asked in the test."""
 
     protocol: Protocol
     sources: Mapping[str, float]
