@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
 
-from heedful.views.companions import Companions
+from heedful.views.companions import STEPS, Companions
 from heedful.views.meanings import Meanings
 from heedful.vocabulary.time import Instant
 
@@ -29,7 +29,7 @@ def slow(
     k: int,
     read: int,
 ) -> list[tuple[str, float, str]]:
-    """The slow twin of `Companions.peek` with equal weights and a half-life of 1."""
+    """The slow twin of `Companions.peek` with equal weights and a half-life of STEPS."""
     near: dict[str, list[str]] = {}
     for item in asked:
         visits = newest(world, cut(rows, IDLE), item, m)
@@ -45,7 +45,8 @@ def slow(
             assert row.item is not None
             touched.setdefault(row.item, row.at)
         for item in touched.keys() - set(asked):
-            share = len(near[person]) * 2.0 ** (touched[item] - at)
+            steps = at - touched[item]
+            share = len(near[person]) * 2.0 ** (-(steps % STEPS) / STEPS) * 2.0 ** -(steps // STEPS)
             scores[item] = scores.get(item, 0.0) + share
             shares.setdefault(item, []).append((share, near[person][0]))
     because = {item: max(told, key=lambda one: one[0])[1] for item, told in shares.items()}
@@ -74,7 +75,7 @@ def test_companions_are_found_like_by_their_slow_twin(
     apart = world.subject("s1")
     for _ in range(2):  # the second time over what the first left behind
         found = reader.peek(
-            codes, how_many, Instant(at), apart=apart, m=m, k=k, rows=read, fading=math.inf, half_life=1
+            codes, how_many, Instant(at), apart=apart, m=m, k=k, rows=read, fading=math.inf, half_life=STEPS
         )
         told = (world.names(found.items), found.scores.tolist(), world.names(found.because))
         assert list(zip(*told, strict=True)) == expected

@@ -61,8 +61,8 @@ class SharedPast:
     name = "companions"
 
     def __init__(
-        self, companions: Companions, pasts: Pasts, *, newest: int = 20, sessions: int = 50, people: int = 50,
-        rows: int = 50,
+        self, companions: Companions, pasts: Pasts, *, newest: int = 12, sessions: int = 30, people: int = 30,
+        rows: int = 30,
     ) -> None:  # fmt: skip
         self._companions, self._pasts = companions, pasts
         self._newest, self._sessions, self._people, self._rows = newest, sessions, people, rows

@@ -25,6 +25,9 @@ from heedful.views.timeline import timeline_of
 from heedful.vocabulary.time import DAY, Instant
 
 MOST_ASKED, MOST_PEOPLE, MOST_ANSWERED = 64, 256, 1_000
+STEPS = 16
+_STEP = 2.0 ** (-np.arange(STEPS) / STEPS)
+_HALVES = 2.0 ** -np.arange(1_024.0)
 _READ = 256
 """At most so many sessions of an item are read."""
 
@@ -74,7 +77,8 @@ class Companions:
         asked: the asker's distinct items, newest first, at most MOST_ASKED; number i counts e^(-i / fading).
         apart: the asker. m (at most 256): the newest sessions of each item that are read. k (at most MOST_PEOPLE):
         people who count, those who share most, ties by their key. rows: of each person's newest, what they
-        touched; a touch counts what the person counts, halved every `half_life` microseconds of its age. What is
+        touched; a touch counts what the person counts, halved every `half_life` microseconds of its age, in
+        steps of a sixteenth. What is
         after `at` does not count. `because` is the newest asked item that the person who gave most shares.
         Views that the next reading overwrites.
         """
@@ -84,7 +88,7 @@ class Companions:
         size = _read(
             self._history.handle, self._sessions.handle, self._room, asked[:MOST_ASKED], self._items.keys,
             self._subjects.keys, self._meanings.joins, apart, at, min(how_many, MOST_ANSWERED), min(m, _READ),
-            min(k, MOST_PEOPLE), rows, fading, float(half_life),
+            min(k, MOST_PEOPLE), rows, fading, half_life,
         )  # fmt: skip
         room = self._room
         return Companionship(room.best[:size], room.points[:size], room.because[:size])
@@ -104,7 +108,7 @@ def _room(people: int, things: int) -> _Room:
 @compiled
 def _read(
     past: Handle, sessions: Handle, room: _Room, asked: Column, keys: Column, people_keys: Column, joins: Column,
-    apart: int, at: int, how_many: int, m: int, k: int, newest: int, fading: float, half_life: float,
+    apart: int, at: int, how_many: int, m: int, k: int, newest: int, fading: float, half_life: int,
 ) -> int:  # fmt: skip
     rows, index = timeline_of(past), index_of(sessions)
     met = 0
@@ -150,7 +154,7 @@ def _read(
     found = 0
     for number in range(size):
         person = room.top[number]
-        start = int(rows.offset[person])
+        start, near = int(rows.offset[person]), room.near[person]
         read = 0
         for place in range(start + int(rows.held[person]) - 1, start - 1, -1):
             item, when = rows.item[place], rows.at[place]
@@ -165,7 +169,8 @@ def _read(
                 room.seen[found] = item
                 found += 1
             room.mark[item] = number + 1
-            share = room.near[person] * 2.0 ** ((when - at) / half_life)
+            steps = (at - when) * STEPS // half_life
+            share = near * _STEP[steps % STEPS] * _HALVES[min(steps // STEPS, len(_HALVES) - 1)]
             room.score[item] += share
             if share > room.most[item]:
                 room.most[item], room.who[item] = share, room.first[person]
