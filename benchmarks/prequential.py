@@ -74,10 +74,10 @@ SOURCES = {
 }  # fmt: skip
 """Chosen on the part before the test."""
 
-FITTING = FitSettings(trees=200, rate=0.05, leaves=8)
+FITTING = FitSettings(trees=150, rate=0.05, leaves=8)
 CASES = {
-    "online_retail": Case(Protocol.NEXT_BASKET, SOURCES, 12_000, 300, 2_000, FITTING),
-    "movietweetings": Case(Protocol.PREQUENTIAL, SOURCES, 15_000, 300, 3_000, FITTING),
+    "online_retail": Case(Protocol.NEXT_BASKET, {"companions": 1.0}, 8_000, 200, 2_000, FITTING),
+    "movietweetings": Case(Protocol.PREQUENTIAL, SOURCES, 12_000, 200, 3_000, FITTING),
 }
 
 
