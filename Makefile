@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SERVE_ARGS ?=
 
-.PHONY: demo test check serve bench kafka clean
+.PHONY: demo test check serve bench peers kafka clean
 
 demo: .venv/ready
 	$(BIN)/heedful demo $(DEMO_ARGS)
@@ -23,6 +23,13 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
+# Other people's recommenders, for comparison: an environment of their own, because they need numpy 1.
+peers: .venv-peers/ready
+.venv-peers/ready: benchmarks/peers/requirements.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	@touch $@
+
 # Kafka's own jars, for the tests that need a real broker.
 kafka: .kafka/ready
 .kafka/ready: deploy/kafka/pom.xml
@@ -30,7 +37,7 @@ kafka: .kafka/ready
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # The environment: everything pinned with hashes, then Heedful itself from this folder.
 .venv/ready: constraints.txt pyproject.toml

@@ -16,6 +16,8 @@ from benchmarks.table import machine, show
 BENCHMARKS = {
     "quality": "Session neighbours on published clicks",
     "baselines": "The baselines on published clicks",
+    "prequential": "Prequential, beside baselines and other people's recommenders",
+    "updates": "At once, hourly, daily",
     "log": "The log",
     "sessions": "The live session index",
     "forest": "Scoring fitted trees",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import msgspec
 import pytest
 
@@ -85,12 +87,22 @@ def test_a_segment_has_statistics_of_its_own() -> None:
 @pytest.mark.parametrize("algorithm", ["thompson", "squarecb"])
 def test_a_context_moves_the_choice(algorithm: str) -> None:
     shop = Shop()
-    teach(shop, "sale", context={"device": "phone", "hour": 9}, who="p", algorithm=algorithm)
-    answer = teach(shop, "plain", context={"device": "desktop", "hour": 9}, who="d", algorithm=algorithm)
-    assert answer.personalized
-    assert answer.propensities["plain"] > 0.6
-    phone = shop.decide("ada", placement="hero", variants=BANNERS, context={"device": "phone", "hour": 9})
-    assert phone.propensities["sale"] > 0.6
+    shop.engine.deciding._dice = Random(11)
+    liked = {"phone": "sale", "desktop": "plain"}
+    for turn in range(12):  # people with both devices come all the time
+        for device, best in liked.items():
+            context = {"device": device, "hour": 9}
+            teach(shop, best, rounds=15, context=context, who=f"{device}{turn}-", algorithm=algorithm)
+    for device, best in liked.items():
+        answer = shop.decide(
+            "ada",
+            placement="hero",
+            variants=BANNERS,
+            context={"device": device, "hour": 9},
+            algorithm=algorithm,
+        )
+        assert answer.personalized
+        assert answer.propensities[best] > 0.6
 
 
 def test_the_log_keeps_what_the_choice_is_replayed_from() -> None:

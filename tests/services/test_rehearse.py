@@ -110,5 +110,5 @@ def test_a_whole_day_meets_no_kernel_that_was_not_rehearsed() -> None:
 
 def test_the_check_sees_a_kernel_that_nobody_rehearsed() -> None:
     before = ready()
-    _score(np.zeros((1, 1), dtype=np.float32)[:, ::-1], np.zeros(1), np.ones(1), np.ones(1))
+    _score(np.zeros((1, 1), dtype=np.int8), np.zeros(1), np.ones(1), np.ones(1))
     assert any(" _score " in one for one in ready() - before)

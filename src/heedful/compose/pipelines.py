@@ -31,8 +31,9 @@ from heedful.pipeline.sources import (
     TrendingInCategory,
 )
 from heedful.pipeline.taste_source import Taste
-from heedful.pipeline.visit_sources import BoughtWith, TimedNeighbours
+from heedful.pipeline.visit_sources import BoughtWith, SharedPast, TimedNeighbours
 from heedful.views.baskets import Baskets
+from heedful.views.companions import Companions
 from heedful.views.content import Content
 from heedful.views.cooccurrence import Cooccurrence
 from heedful.views.fold import Fold
@@ -61,7 +62,7 @@ WEIGHTS = {
     "newest": 0.01,
 }
 """What each source's normalised score is worth until a fitted ranker is in force. Sources that are not named here
-(`bought_with`, `taste`) work where a placement names them."""
+(`bought_with`, `companions`, `taste`, `trending_6h`) work where a placement names them."""
 
 POPULAR = ("trending_1d", "trending_7d")
 """The sources for people who are held out: nothing that goes by a person or a page."""
@@ -103,11 +104,15 @@ class Pipelines:
             NextItems(Rules(desk)),
             BoughtTogether(Cooccurrence(desk)),
             BoughtWith(Baskets(desk, fold.history)),
+            SharedPast(
+                Companions(fold.sessions, fold.history, fold.items, fold.subjects, fold.meanings), pasts
+            ),
             SimilarContent(self._content, fold.items),
             Fresh(self._content, self._traits, fold.sessions),
             BuyAgain(self._due),
             Taste(pasts, lambda: self._taste),
             TrendingInCategory(fold.trends, fold.catalogue, "7d"),
+            Trending(fold.trends, "6h"),
             Trending(fold.trends, "1d"),
             Trending(fold.trends, "7d"),
         )

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from heedful.playground.news import News
 from heedful.services.evaluate.streams import Builder, Described, Stream
 from heedful.vocabulary.errors import Corrupt, Invalid, NotFound
 from heedful.vocabulary.event import Line
@@ -282,6 +283,20 @@ def _diginetica(place: Place) -> Stream:
     return builder.stream(idle=WHOLE)
 
 
+def _news(place: Place) -> Stream:
+    """The playground's news site: no file, but a seed."""
+    builder, news = Builder(place.name), News()
+    for article in news.articles:
+        told = Item(
+            ItemId(article.name), title=article.title, categories=(article.section,),
+            published=datetime.fromtimestamp(article.published / SECOND, UTC),
+        )  # fmt: skip
+        builder.described.append(Described(article.published, article.name, told))
+    for click in news.clicks():
+        builder.add(click.reader, VIEW, click.at, (Line(click.article),))
+    return builder.stream()
+
+
 DATA_SETS: dict[str, DataSet] = {
     "serenade_example": DataSet("train.tsv, test.tsv", _serenade),
     "serenade_example_valid": DataSet("train.tsv, valid.tsv", _serenade_valid),
@@ -293,5 +308,6 @@ DATA_SETS: dict[str, DataSet] = {
     "retailrocket": DataSet("events.csv", _retailrocket),
     "yoochoose": DataSet("yoochoose-clicks.dat", _yoochoose),
     "diginetica": DataSet("train-item-views.csv", _diginetica),
+    "news": DataSet("no file: a world made from a seed", _news),
 }
 """By name; `files` is what is looked for, in the order of preference."""

@@ -1,0 +1,1 @@
+"""Other people's recommenders in the same replay: same stream, same questions, same targets, our metrics."""
