@@ -195,16 +195,12 @@ def placed(chosen: list[int], pins: list[tuple[int, int]], kept: set[int], size:
         if item in kept and place < size:
             at[place] = item
     rest = [item for item in chosen if item not in at.values()]
-    ends = [at[place] for place in sorted(at)]
     slate: list[int] = []
-    while len(slate) < size and (rest or ends):
-        if len(slate) in at:
-            slate.append(at[len(slate)])
-            ends.remove(slate[-1])
+    for place in range(size):  # a pin whose place is beyond the end of the rest comes right after it
+        if place in at:
+            slate.append(at[place])
         elif rest:
             slate.append(rest.pop(0))
-        else:
-            slate.append(ends.pop(0))
     return slate
 
 

@@ -15,6 +15,7 @@ _ABOUT = {
     "fresh": ("new_similar", "New here, and much like “{}”"),
     "vstan": ("viewed_together", "Looked at in the same visits as “{}”"),
     "bought": ("bought_with", "Bought by people who bought “{}”"),
+    "companions": ("shared_past", "Turned to by people who also turned to “{}”"),
     "taste": ("taste", "Fits what you have turned to over time, such as “{}”"),
     "category": ("popular_in_category", "Popular now among things like “{}”"),
 }

@@ -38,7 +38,7 @@ PURCHASE_WINDOW = 7 * 24 * 60
 REASONS: tuple[str, ...] = (
     "", "viewed_together", "viewed_next", "bought_together", "popular_in_category", "popular", "new",
     "similar", "bought_again", "taste", "pinned", "explored", "new_similar", "buy_again", "bought_with", "picked",
-    "seen_before",
+    "seen_before", "shared_past",
 )  # fmt: skip
 """Reason codes by the number that stands for them. Only ever append; 0 is any code that is not here."""
 
@@ -47,8 +47,7 @@ REASON_NUMBERS: dict[str, int] = {code: number for number, code in enumerate(REA
 NO_OTHER = 255
 """In `Everything.others`: the item could stand nowhere else."""
 
-_STEPS = 65_535
-_LEAST = 4
+_STEPS, _LEAST = 65_535, 4
 _PERSONALIZED, _HOLDOUT, _BEHIND, _DEGRADED, _UNSEEN = 1, 2, 4, 8, 16
 _BRACE = 0x7B
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
