@@ -37,6 +37,8 @@ _BATCH = 2_000
 
 def build(folder: Path, events: int) -> int:
     """Write `events` clicks straight into a log; returns how many sessions they make."""
+    # Nobody is held out, so that everybody's next answer can be looked at; and no fit runs beside the server.
+    (folder / "settings.toml").write_text("holdout = 0.0\n\n[models]\nfit_every = 0\n")
     names = Pseudonyms(installation_secret(folder / "pseudonym.key"))
     sessions = 0
     with SqliteLog(folder / "log.sqlite3", names, Claims()) as log:
