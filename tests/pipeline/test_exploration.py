@@ -15,14 +15,12 @@ from heedful.pipeline.candidates import Candidates
 from heedful.pipeline.exploration import (
     Appeal,
     Even,
-    Explored,
-    Promising,
     Slots,
     UnderExposed,
     exchanged,
     spread,
 )
-from heedful.pipeline.policy import Choice, Greedy
+from heedful.pipeline.policy import Choice
 
 KEYS = np.arange(1_000, 2_000, dtype=np.uint64)
 TOP = np.array([0, 1, 2, 3], dtype=np.int64)
@@ -46,7 +44,7 @@ def exposure(items: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.where(items >= 106, 1.0, 50.0)
 
 
-APPEALS: tuple[Appeal, ...] = (Even(), Promising(0.3), UnderExposed(exposure, 10.0))
+APPEALS: tuple[Appeal, ...] = (Even(), UnderExposed(exposure, 10.0), UnderExposed(exposure, 10.0, rest=0.1))
 
 
 @settings(max_examples=100, deadline=None)
@@ -137,18 +135,6 @@ def test_ties_below_the_cut_go_by_key_and_not_by_row() -> None:
     assert said[3].keys() == {3, 7}
 
 
-def test_a_policy_that_explores_multiplies_what_it_wraps() -> None:
-    table = candidates(9)
-    policy = Explored(Greedy(), Slots(1.0, Even()), budget=2)
-    choice = policy.choose(table, KEYS, size=4, seed=5)
-    assert choice.rows[:2].tolist() == [0, 1]
-    assert (choice.rows[2:] > 3).all()
-    assert choice.propensities[:2].tolist() == [1.0, 1.0]
-    assert choice.propensities[2:] == pytest.approx([1 / 3, 1 / 2], abs=1e-9), (
-        "five below, dealt to two places"
-    )
-
-
 def test_places_are_spread_and_never_more_than_asked() -> None:
     assert spread(1, 20, 2) == [10, 19]
     assert spread(1, 20, 0) == spread(1, 1, 3) == []
@@ -156,9 +142,9 @@ def test_places_are_spread_and_never_more_than_asked() -> None:
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
-    for make in (lambda: Slots(1.5, Even()), lambda: Promising(0.0), lambda: Slots(0.1, Even(), first=-1)):
-        with pytest.raises(ValueError, match=r"epsilon|temperature"):
-            make()
+    for epsilon, first in ((1.5, 1), (0.1, -1)):
+        with pytest.raises(ValueError, match="epsilon"):
+            Slots(epsilon, Even(), first=first)
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from heedful.models import factors
 from heedful.models.factors import Factors
@@ -93,7 +94,9 @@ class Pipelines:
         self._traits, self._content = Traits(fold.catalogue, fold.items), Content(fold.catalogue, fold.items)
         self._kin = Kinship(self._traits, self._content)
         self._taste: Factors | None = None
-        self._made: dict[tuple[object, ...], tuple[str, Learned, Pipeline]] = {}
+        self._made: dict[tuple[object, ...], Pipeline] = {}
+        # Whoever holds a pipeline that is kept here no longer must not go on with an old model.
+        self._rankers: WeakKeyDictionary[Learned, str] = WeakKeyDictionary()
         self._stamp: object = None
         desk = Desk(fold.sessions, fold.items)
         pasts = Pasts(fold.history, fold.meanings)
@@ -130,9 +133,10 @@ class Pipelines:
             if len(self._made) == MOST_PIPELINES:
                 self._made.pop(next(iter(self._made)))
             pipeline, ranker = self._build(weights)
-            self._made[key] = placement.name, ranker, pipeline
+            self._made[key] = pipeline
+            self._rankers[ranker] = placement.name
             self._adopt(placement.name, ranker)
-        return self._made[key][2]
+        return self._made[key]
 
     def popular(self) -> Pipeline:
         """What people get who are held out."""
@@ -152,7 +156,7 @@ class Pipelines:
             return False
         self._stamp = stamp
         self._taste = self._tasted()
-        for placement, ranker, _ in self._made.values():
+        for ranker, placement in list(self._rankers.items()):
             self._adopt(placement, ranker)
         return True
 

@@ -66,7 +66,12 @@ class Straight:
         self, candidates: Candidates, context: Context, keys: NDArray[np.uint64], *, size: int
     ) -> NDArray[np.int64]:
         del context
-        return _straight(candidates.handle, keys, size)
+        return best_first(candidates, keys, size)
+
+
+def best_first(candidates: Candidates, keys: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
+    """The rows that are kept, by total, ties by the lower of `keys`; at most `size`, shape (s,)."""
+    return _straight(candidates.handle, keys, size)
 
 
 def _trail(context: Context) -> NDArray[np.int32]:

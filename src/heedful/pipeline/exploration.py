@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from heedful.models.variants.draw import UNITS, draw, mixed_seed, parts_of, probability
 from heedful.pipeline.candidates import KEPT, Candidates
-from heedful.pipeline.policy import Choice, Policy
+from heedful.pipeline.policy import Choice
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -59,20 +59,6 @@ class Even:
     def weigh(self, candidates: Candidates, rows: Rows) -> Floats:
         del candidates
         return np.ones(len(rows))
-
-
-class Promising:
-    """Softmax of the ranker's scores: weight e^(score / temperature)."""
-
-    def __init__(self, temperature: float) -> None:
-        if not temperature > 0:
-            raise ValueError("a temperature is above 0")
-        self._temperature = temperature
-
-    def weigh(self, candidates: Candidates, rows: Rows) -> Floats:
-        scores = candidates.totals[rows]
-        weights: Floats = np.exp((scores - scores.max(initial=-np.inf)) / self._temperature)
-        return weights
 
 
 class UnderExposed:
@@ -169,22 +155,6 @@ class Slots:
         chances = self._epsilon * weights / total
         chances[0] += 1.0 - self._epsilon
         return rows.tolist(), parts_of(chances)
-
-
-class Explored:
-    """A policy whose choice is explored."""
-
-    def __init__(self, policy: Policy, exploration: Exploration, budget: int) -> None:
-        self._policy = policy
-        self._exploration = exploration
-        self._budget = budget
-
-    def choose(self, candidates: Candidates, keys: NDArray[np.uint64], *, size: int, seed: int) -> Choice:
-        settled = self._policy.choose(candidates, keys, size=size, seed=seed)
-        explored = self._exploration.explore(
-            candidates, settled.rows, keys, size=size, seed=seed, budget=self._budget
-        )
-        return Choice(explored.rows, settled.propensities * explored.propensities)
 
 
 class Exchange(NamedTuple):

@@ -8,11 +8,11 @@ import numpy as np
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.pipeline.arrangement import best_first
 from heedful.pipeline.candidates import KEPT
 from heedful.pipeline.features import Features
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.placing import Spot
-from heedful.pipeline.policy import Greedy
 from heedful.pipeline.ranker import Learned
 from heedful.views.dictionary import Items
 from heedful.vocabulary.decision import (
@@ -123,7 +123,7 @@ class KeepDecisions:
             return [], []
         candidates = pipeline.candidates
         size = len(slate.items) + spare
-        rows = Greedy().choose(candidates, self._items.keys, size=size, seed=0).rows
+        rows = best_first(candidates, self._items.keys, size)
         shown = set(slate.items.tolist())
         ids, items, totals = self._items.ids, candidates.items[rows], candidates.totals[rows]
         left = [

@@ -13,9 +13,9 @@ from starlette.routing import Match
 
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi, origins
+from heedful.faces.http.asking import for_items, for_variants
 from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
-from heedful.faces.http.deciding import Deciding
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
@@ -26,7 +26,6 @@ from heedful.faces.http.metrics import Meters
 from heedful.faces.http.operations import Live, Operations, Ready
 from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
-from heedful.faces.http.recommending import Recommending
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
@@ -103,7 +102,10 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict
         routes[f"/v1/pixel/{method}"] = route(pixel, handlers, *CORS)
     recommend, decide = "/v1/recommend", "/v1/decide"
     preflight = origins.preflight(lambda: engine.keys)
-    asking = {recommend: Recommending(engine, gate, meters).post, decide: Deciding(engine, gate, meters).post}
+    asking = {
+        recommend: for_items(engine, gate, meters).post,
+        decide: for_variants(engine, gate, meters).post,
+    }
     for path, post in asking.items():
         routes[path] = route(path, {"POST": post, "OPTIONS": preflight})
     return routes

@@ -31,7 +31,7 @@ from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.recommendation import RecommendRequest
 from heedful.vocabulary.variants import DecideRequest
 
-Q = TypeVar("Q", RecommendRequest, DecideRequest)
+Question = TypeVar("Question", RecommendRequest, DecideRequest)
 
 SUBJECT = b"heedful-subject"
 """The header of a subject token or a signed anonymous id, beside the write key in Authorization."""
@@ -125,7 +125,7 @@ class Caller(msgspec.Struct, frozen=True):
             return f"person:{self.person.id}"
         return "anybody" if self.key is None else f"key:{self.key.id}"
 
-    def own(self, question: Q) -> Q:
+    def own(self, question: Question) -> Question:
         """The question as this caller may ask it. For a proven subject: about that subject, and without what shows
         the inside or the past.
 

@@ -1,4 +1,4 @@
-"""The greedy policy: the best first, ties by key, everything certain."""
+"""The best first, ties by key, whatever the order of the candidates."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heedful.pipeline.arrangement import best_first
 from heedful.pipeline.candidates import Candidates
-from heedful.pipeline.policy import Choice, Greedy
 
 Row = tuple[float, int, bool]
 """The ranker's score, the item's key, and whether a filter removed it."""
@@ -23,35 +23,30 @@ ROWS = st.lists(
 )
 
 
-def chosen(rows: list[Row], size: int, seed: int = 0) -> Choice:
+def chosen(rows: list[Row], size: int) -> list[int]:
     candidates = Candidates(1, lambda: len(rows))
     items = np.arange(len(rows), dtype=np.int32)
     candidates.add(0, items, np.ones(len(rows)), np.array([-1], dtype=np.int32))
     candidates.totals[:] = [score for score, _, _ in rows]
     candidates.remove_rows(np.array([removed for _, _, removed in rows], dtype=np.bool_), 1)
     keys = np.array([key for _, key, _ in rows], dtype=np.uint64)
-    return Greedy().choose(candidates, keys, size=size, seed=seed)
+    return [int(row) for row in best_first(candidates, keys, size)]
 
 
 @settings(max_examples=150, deadline=None)
-@given(ROWS, st.integers(1, 50), st.integers(0, 2**64 - 1))
-def test_the_choice_is_that_of_sorting(rows: list[Row], size: int, seed: int) -> None:
-    choice = chosen(rows, size, seed)
+@given(ROWS, st.integers(1, 50))
+def test_the_choice_is_that_of_sorting(rows: list[Row], size: int) -> None:
     kept = [row for row in range(len(rows)) if not rows[row][2]]
-    expected = sorted(kept, key=lambda row: (-rows[row][0], rows[row][1]))[:size]
-    assert choice.rows.tolist() == expected
-    assert choice.propensities.tolist() == [1.0] * len(expected)
+    assert chosen(rows, size) == sorted(kept, key=lambda row: (-rows[row][0], rows[row][1]))[:size]
 
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.data())
 def test_the_order_of_candidates_does_not_matter(rows: list[Row], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(rows))
-    assert [rows[row][1] for row in chosen(rows, 5).rows.tolist()] == [
-        shuffled[row][1] for row in chosen(shuffled, 5).rows.tolist()
-    ]
+    assert [rows[row][1] for row in chosen(rows, 5)] == [shuffled[row][1] for row in chosen(shuffled, 5)]
 
 
 def test_a_key_beyond_the_signed_range_is_still_the_higher() -> None:
     rows = [(0.0, 2**64 - 1, False), (0.0, 2**63, False), (0.0, 1, False)]
-    assert chosen(rows, 3).rows.tolist() == [2, 1, 0]
+    assert chosen(rows, 3) == [2, 1, 0]
