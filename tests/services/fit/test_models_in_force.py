@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from heedful.compose import Heedful, fit_beside
+from heedful.compose.pipelines import MOST_PIPELINES, Pipelines
 from heedful.faces.client import Client
 from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.services.fit.models import Models
 from heedful.vocabulary.errors import Invalid, NotFound
+from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.recommendation import RecommendAnswer
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import MINUTE, FixedClock, Instant, iso
@@ -172,3 +174,16 @@ def test_a_fit_is_due_when_enough_came_and_the_log_has_grown_by_half(folder: Pat
     assert [known.due(place) for place in (fitted_at + 100, fitted_at * 3 // 2 + 1)] == [False, True]
     known.begun(fitted_at * 3 // 2 + 1)
     assert not known.due(fitted_at * 2)
+
+
+def test_a_pipeline_that_is_kept_no_longer_still_takes_up_what_is_promoted(folder: Path) -> None:
+    shelf = Shelf(Folder(folder / "models"))
+    with Heedful(folder, clock=FixedClock(OPENED), settings=Settings(holdout=0.0)) as shop:
+        pipelines = Pipelines(shop.engine.fold, shelf)
+        first = pipelines.of(Placement(name="first"))
+        for number in range(MOST_PIPELINES):
+            pipelines.of(Placement(name=f"other {number}"))
+        assert pipelines.of(Placement(name="first")) is not first
+        version = fit_beside(folder, force=True).version
+        assert pipelines.look()
+        assert first.ranker.name == version.id
