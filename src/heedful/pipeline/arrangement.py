@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.pipeline.candidates import KEPT, Candidates, Columns, columns_of
+from heedful.pipeline.candidates import Candidates, Columns, best_rows, columns_of
 from heedful.pipeline.context import Context
 from heedful.pipeline.kinship import (
     Kinship,
@@ -177,51 +177,6 @@ def checked(strength: float) -> float:
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"a strength is from 0 to 1, not {strength}")
     return float(strength)
-
-
-@compiled
-def best_rows(columns: Columns, keys: Column, most: int) -> Column:
-    """The rows that are kept, best first, ties by key; at most `most`. A merge sort from the bottom up."""
-    total, reason, item = columns.total, columns.reason, columns.item
-    rows = np.empty(columns.meta[0], dtype=np.int64)
-    count = 0
-    for row in range(columns.meta[0]):
-        if reason[row] == KEPT:
-            place = count  # runs of eight by insertion
-            while place & 7:
-                other = rows[place - 1]
-                if total[other] > total[row] or (
-                    total[other] == total[row] and keys[item[other]] <= keys[item[row]]
-                ):
-                    break
-                rows[place] = other
-                place -= 1
-            rows[place] = row
-            count += 1
-    merged, run = np.empty(count, dtype=np.int64), 8
-    while run < count:
-        for start in range(0, count, 2 * run):
-            left, middle = start, min(start + run, count)
-            right, stop = middle, min(start + 2 * run, count)
-            for place in range(start, stop):
-                if right >= stop:
-                    first = True
-                elif left >= middle:
-                    first = False
-                else:
-                    one, other = rows[left], rows[right]
-                    first = total[one] > total[other] or (
-                        total[one] == total[other] and keys[item[one]] <= keys[item[other]]
-                    )
-                if first:
-                    merged[place] = rows[left]
-                    left += 1
-                else:
-                    merged[place] = rows[right]
-                    right += 1
-        rows, merged = merged, rows
-        run *= 2
-    return rows[: min(count, most)]
 
 
 @compiled

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.views.arena import Column
 from heedful.views.compiled import compiled
 from heedful.views.handles import (
     Handle,
@@ -40,7 +41,8 @@ class Columns(NamedTuple):
     score: float64 (MOST * columns,), by row: each source's score divided by its best one, in [0, 1].
     because: int32 (MOST * columns,), by row: the item that speaks for the row in that source, or -1.
     rank: int16 (MOST * columns,), by row: its place in that source's proposal, from 1; 0 when not proposed.
-    row: int32 by dense item, the item's row or -1. meta: int64 (2,), how many rows, how many columns.
+    row: int32 by dense item, the item's row or -1. order: int64 (MOST,), the rows that `sort` found, best first.
+    meta: int64 (3,), how many rows, how many columns, how many rows of `order`, or -1 where nothing was sorted.
     """
 
     item: NDArray[np.int32]
@@ -51,6 +53,7 @@ class Columns(NamedTuple):
     because: NDArray[np.int32]
     rank: NDArray[np.int16]
     row: NDArray[np.int32]
+    order: NDArray[np.int64]
     meta: NDArray[np.int64]
 
 
@@ -82,7 +85,8 @@ class Candidates:
             because=np.zeros(MOST * sources, dtype=np.int32),
             rank=np.zeros(MOST * sources, dtype=np.int16),
             row=np.full(1_024, -1, dtype=np.int32),
-            meta=np.array([0, sources], dtype=np.int64),
+            order=np.zeros(MOST, dtype=np.int64),
+            meta=np.array([0, sources, -1], dtype=np.int64),
         )
         self.handle: Handle = handle(self.columns)
         self._chosen = Chosen(
@@ -96,7 +100,7 @@ class Candidates:
         self.kept = 0
         if self._known() > len(self.columns.row):
             self.columns = self.columns._replace(row=np.full(self._known() * 2, -1, dtype=np.int32))
-            self.columns.meta[0] = 0
+            self.columns.meta[0], self.columns.meta[2] = 0, -1
             self.handle = handle(self.columns)
         else:
             _clear(self.handle)
@@ -120,6 +124,11 @@ class Candidates:
         going = rows & (reasons == KEPT)
         reasons[going] = reason
         return int(np.count_nonzero(going))
+
+    def sort(self, keys: NDArray[np.uint64]) -> None:
+        """Put the rows that are kept in order by total, ties by the lower of `keys`, once for all who ask from now
+        on. Totals must not change after it; rows may be removed."""
+        _sort(self.handle, keys)
 
     def describe(self, rows: NDArray[np.int64]) -> Chosen:
         """What is known of `rows`, as views that the next call overwrites."""
@@ -163,7 +172,7 @@ def columns_of(table: Handle) -> Columns:
     """The arrays behind a handle."""
     return Columns(
         int32_at(table, 0), uint8_at(table, 1), float64_at(table, 2), int32_at(table, 3), float64_at(table, 4),
-        int32_at(table, 5), int16_at(table, 6), int32_at(table, 7), int64_at(table, 8),
+        int32_at(table, 5), int16_at(table, 6), int32_at(table, 7), int64_at(table, 8), int64_at(table, 9),
     )  # fmt: skip
 
 
@@ -172,7 +181,7 @@ def _clear(table: Handle) -> None:
     columns = columns_of(table)
     for row in range(columns.meta[0]):
         columns.row[columns.item[row]] = -1
-    columns.meta[0] = 0
+    columns.meta[0], columns.meta[2] = 0, -1
 
 
 @compiled
@@ -205,7 +214,7 @@ def _add(
         columns.because[place] = because[i if len(because) > 1 else 0]
         columns.rank[place] = i + 1
     new = count - columns.meta[0]
-    columns.meta[0] = count
+    columns.meta[0], columns.meta[2] = count, -1
     return int(new)
 
 
@@ -231,6 +240,75 @@ def _remove_unless(table: Handle, allowed: NDArray[np.bool_], reason: int) -> in
             columns.reason[row] = reason
             removed += 1
     return removed
+
+
+@compiled
+def _in_order(columns: Columns, keys: Column) -> Column:
+    """The rows that are kept, best first, ties by key. A merge sort from the bottom up."""
+    total, reason, item = columns.total, columns.reason, columns.item
+    rows = np.empty(columns.meta[0], dtype=np.int64)
+    count = 0
+    for row in range(columns.meta[0]):
+        if reason[row] == KEPT:
+            place = count  # runs of eight by insertion
+            while place & 7:
+                other = rows[place - 1]
+                if total[other] > total[row] or (
+                    total[other] == total[row] and keys[item[other]] <= keys[item[row]]
+                ):
+                    break
+                rows[place] = other
+                place -= 1
+            rows[place] = row
+            count += 1
+    merged, run = np.empty(count, dtype=np.int64), 8
+    while run < count:
+        for start in range(0, count, 2 * run):
+            left, middle = start, min(start + run, count)
+            right, stop = middle, min(start + 2 * run, count)
+            for place in range(start, stop):
+                if right >= stop:
+                    first = True
+                elif left >= middle:
+                    first = False
+                else:
+                    one, other = rows[left], rows[right]
+                    first = total[one] > total[other] or (
+                        total[one] == total[other] and keys[item[one]] <= keys[item[other]]
+                    )
+                if first:
+                    merged[place] = rows[left]
+                    left += 1
+                else:
+                    merged[place] = rows[right]
+                    right += 1
+        rows, merged = merged, rows
+        run *= 2
+    return rows[:count]
+
+
+@compiled
+def _sort(table: Handle, keys: Column) -> None:
+    columns = columns_of(table)
+    rows = _in_order(columns, keys)
+    columns.order[: len(rows)] = rows
+    columns.meta[2] = len(rows)
+
+
+@compiled
+def best_rows(columns: Columns, keys: Column, most: int) -> Column:
+    """The rows that are kept, best first, ties by key; at most `most`."""
+    if columns.meta[2] < 0:
+        return _in_order(columns, keys)[:most]
+    rows, count = np.empty(min(most, columns.meta[2]), dtype=np.int64), 0
+    for place in range(columns.meta[2]):
+        if count == len(rows):
+            break
+        row = columns.order[place]
+        if columns.reason[row] == KEPT:
+            rows[count] = row
+            count += 1
+    return rows[:count]
 
 
 @compiled

@@ -7,8 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.pipeline.arrangement import best_rows
-from heedful.pipeline.candidates import Candidates, columns_of
+from heedful.pipeline.candidates import Candidates, best_rows, columns_of
 from heedful.pipeline.context import Context
 from heedful.pipeline.kinship import Kinship, kin_of, laid_sketches
 from heedful.views.arena import Column

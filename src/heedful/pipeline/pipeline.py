@@ -135,6 +135,7 @@ class Pipeline:
         began = perf_counter_ns()
         self.ranker.score(context, self.candidates)
         plan.boost(context, self.candidates)
+        self.candidates.sort(self.items.keys)
         stages.append(Stage("ranker", self.ranker.name, perf_counter_ns() - began, kept, kept))
 
     def _choose(self, context: Context, plan: Plan, seed: int, kept: int, stages: list[Stage]) -> Slate:
