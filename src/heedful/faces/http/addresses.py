@@ -62,6 +62,11 @@ def prefix(address: Address) -> str:
     return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
+def here(place: str) -> bool:
+    """Whether what `place` gave is this machine."""
+    return place.startswith("127.") or place == "::/64"
+
+
 def local(scope: Scope, headers: Headers) -> bool:
     """Whether somebody on this machine asks, and asked for this machine.
 
