@@ -54,7 +54,9 @@ def test_an_entry_says_who_did_what_to_what_and_holds_digests_only(audit: Audit,
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
 
 
-def test_a_file_is_made_with_the_first_entry_and_goes_on_after_a_restart(audit: Audit, tmp_path: Path) -> None:
+def test_a_file_is_made_with_the_first_entry_and_goes_on_after_a_restart(
+    audit: Audit, tmp_path: Path
+) -> None:
     assert not (tmp_path / FILE).exists()
     filled(audit, 2)
     audit.close()

@@ -148,6 +148,8 @@ _REMOVE = _operation(
     "remove_token_key", "Remove a verification key", TokenKeyRemoved, {"removed": "2026-11"},
     errors=(*ERRORS, "not_found"), parameters=(_KID,),
 )  # fmt: skip
+SHAPES = (KeyCall, KeyShown, KeyList, TokenKeyCall, TokenKeyShown, TokenKeyList, TokenKeyRemoved)
+"""What the document describes."""
 
 
 class ApiKeys:

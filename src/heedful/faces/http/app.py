@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from heedful.faces.engine import Engine
-from heedful.faces.http import openapi, origins
+from heedful.faces.http import api_keys, auditing, openapi, origins, people, session
 from heedful.faces.http.anonymous import anonymous
-from heedful.faces.http.api_keys import ApiKeys, KeyList, KeyShown, TokenKeyList, TokenKeyShown
+from heedful.faces.http.api_keys import ApiKeys
 from heedful.faces.http.asking import for_items, for_variants
-from heedful.faces.http.auditing import Auditing, AuditPage, Verified
+from heedful.faces.http.auditing import Auditing
 from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
 from heedful.faces.http.decisions import Decisions
@@ -28,10 +28,10 @@ from heedful.faces.http.items import Items
 from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.operations import Live, Operations, Ready
-from heedful.faces.http.people import PeopleRoutes, PersonList, PersonShown, SessionList
+from heedful.faces.http.people import PeopleRoutes
 from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
-from heedful.faces.http.session import Session, SessionAnswer
+from heedful.faces.http.session import Session
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
@@ -164,8 +164,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
     )
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
-        PlacementVersions, Preview, SessionAnswer, PersonList, PersonShown, SessionList, KeyList, KeyShown,
-        TokenKeyList, TokenKeyShown, AuditPage, Verified,
+        PlacementVersions, Preview, *session.SHAPES, *people.SHAPES, *api_keys.SHAPES, *auditing.SHAPES,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

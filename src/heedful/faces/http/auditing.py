@@ -97,6 +97,8 @@ _VERIFY = _operation(
     "verify_audit", "Whether the audit is whole", openapi.content(Verified, {"whole": True}),
     errors=(*ERRORS, *BODY_ERRORS), body=openapi.content(VerifyCall, {"heads": []}),
 )  # fmt: skip
+SHAPES = (AuditPage, VerifyCall, Verified, Head)
+"""What the document describes."""
 
 
 class Auditing:

@@ -124,6 +124,8 @@ _END = _operation(
     "end_sessions", "End every session of somebody", SessionsOver, {"over": 2}, parameters=(_ID,),
     errors=(*ERRORS, "not_found"),
 )  # fmt: skip
+SHAPES = (PersonCall, PersonChange, PersonShown, PersonList, SessionList, SessionsOver)
+"""What the document describes."""
 
 
 class PeopleRoutes:

@@ -101,6 +101,8 @@ _PASSWORD = _operation(
     description="Every session of the person ends, and this browser gets a new one.",
     body=openapi.content(PasswordCall, {"current": _WORDS, "new": f"{_WORDS} again"}),
 )  # fmt: skip
+SHAPES = (LoginCall, PasswordCall, SessionAnswer, LoggedOut)
+"""What the document describes."""
 
 
 class Session:
