@@ -16,6 +16,7 @@ from heedful.faces.http.door import Door
 from heedful.records import shared_file
 from heedful.records.audit import digest
 from heedful.records.keys import KeyKind, Restrictions
+from heedful.records.passwords import prepared
 from heedful.services.administer import TERMINAL, Administer
 from heedful.vocabulary.access import Role, Scope
 from tests.faces.http.asgi import Answer, Caller, Runs
@@ -239,7 +240,7 @@ def test_what_another_process_changes_holds_here(office: Office, monkeypatch: py
     assert office("GET", "/v1/placements", headers=headers).status == 200
     terminal.revoke_key(TERMINAL, key.id)
     assert office("GET", "/v1/placements", headers=headers).status == 401
-    bo = let_in(door_in(office.door.administer.folder), "bo", Role.EDITOR)
+    bo = terminal.add_person(TERMINAL, "bo", Role.EDITOR, prepared(GOOD, "bo"))
     session = session_in(office("POST", "/v1/login", {"name": "bo", "password": GOOD}, headers=OURS))
     assert office("GET", "/v1/session", headers=page(session)).status == 200
     terminal.set_role(TERMINAL, "bo", Role.VIEWER)
