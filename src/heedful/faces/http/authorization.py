@@ -234,7 +234,8 @@ class Guard:
         try:
             return self._found(rule, scope, headers)
         except Problem as problem:
-            if problem.status == 401 and problem.code != "key_missing":
+            sent = b"authorization" in headers or self._jar.session_of(headers) is not None
+            if problem.status == 401 and problem.code != "key_missing" and sent:
                 self._limits.refused(place(scope, self._trusted))
             raise
 
