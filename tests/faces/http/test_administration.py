@@ -12,15 +12,18 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from heedful.faces.http.app import build
 from heedful.faces.http.door import Door
 from heedful.records import shared_file
 from heedful.records.audit import digest
-from heedful.records.keys import KeyKind, Restrictions
+from heedful.records.keys import KeyKind, Keys, Restrictions
 from heedful.records.passwords import prepared
 from heedful.services.administer import TERMINAL, Administer
 from heedful.vocabulary.access import Role, Scope
+from heedful.vocabulary.access_settings import HttpSettings
 from tests.faces.http.asgi import Answer, Caller, Runs
 from tests.faces.http.doors import FAR, GOOD, OURS, caller_through, door_in, let_in, page, session_in
+from tests.faces.http.memory_engine import MemoryEngine
 
 PEM = (
     generate_private_key(SECP256R1())
@@ -250,3 +253,57 @@ def test_what_another_process_changes_holds_here(office: Office, monkeypatch: py
     assert office("GET", "/v1/session", headers=page(session)).status == 401
     assert office.door.administer.audit_flaw() is None, "two processes write one chain"
     terminal.close()
+
+
+def test_limits_count_the_address_that_a_trusted_proxy_names_and_never_this_machine(
+    tmp_path: Path, runs: Runs
+) -> None:
+    http = HttpSettings(proxies=("10.0.0.0/8",), address_per_minute=12, refused_per_minute=4)
+    door = door_in(tmp_path / "data", http=http)
+    let_in(door, "ada")
+    ask = caller_through(door, runs)
+    write = door.administer.keys.create(KeyKind.WRITE)
+    proxy, stranger, here = ("10.1.2.3", 1), ("198.51.100.9", 1), ("127.0.0.1", 1)
+
+    def status(client: tuple[str, int], forwarded: str, raw: str = write) -> int:
+        headers = {"authorization": f"Bearer {raw}", "x-forwarded-for": forwarded}
+        return ask("POST", "/v1/batch", {"batch": []}, headers=headers, client=client).status
+
+    assert [status(proxy, "203.0.113.1") for _ in range(3)] == [200, 200, 429]
+    assert status(proxy, "203.0.113.1, 203.0.113.2") == 200
+    assert [status(stranger, f"203.0.113.{number}") for number in range(5, 8)] == [200, 200, 429]
+    assert [status(here, "") for _ in range(20)] == [200] * 20
+    assert [status(proxy, "203.0.113.4", "sk_nobody-made-this") for _ in range(3)] == [401, 401, 429]
+
+    def login(forwarded: str, password: str) -> int:
+        headers = {**OURS, "x-forwarded-for": forwarded}
+        body = {"name": "ada", "password": password}
+        return ask("POST", "/v1/login", body, headers=headers, client=proxy).status
+
+    assert [login("203.0.113.50", "wrong") for _ in range(6)] == [401] * 5 + [429]
+    assert login("203.0.113.51", GOOD) == 200
+    door.administer.close()
+
+
+def test_a_page_that_asks_who_is_logged_in_is_not_counted_as_guessing(tmp_path: Path, runs: Runs) -> None:
+    door = door_in(tmp_path / "data", http=HttpSettings(refused_per_minute=4))
+    ask = caller_through(door, runs)
+    assert {ask("GET", "/v1/session", headers=OURS, client=FAR).status for _ in range(20)} == {401}
+    statuses = [ask("GET", "/v1/session", headers=page(f"{n:043}"), client=FAR).status for n in range(4)]
+    assert statuses == [401, 401, 429, 429]
+
+
+def test_without_accounts_nobody_logs_in_and_nothing_is_administered(tmp_path: Path, runs: Runs) -> None:
+    engine = MemoryEngine(Keys(tmp_path / "keys.json"))
+    secret = engine.keys.create(KeyKind.SECRET)
+    ask = Caller(build(engine), runs)
+    key = {"authorization": f"Bearer {secret}"}
+    for method, path in (
+        ("GET", "/v1/people"),
+        ("GET", "/v1/keys"),
+        ("GET", "/v1/audit"),
+        ("POST", "/v1/anonymous"),
+    ):
+        assert ask(method, path, headers=key, client=FAR).json()["code"] == "not_ready"
+    login = ask("POST", "/v1/login", {"name": "ada", "password": GOOD}, headers=OURS, client=FAR)
+    assert login.json()["code"] == "not_ready"
