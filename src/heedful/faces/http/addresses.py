@@ -7,6 +7,7 @@ wrote it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from heedful.faces.http.exchange import Headers, Scope
@@ -38,10 +39,14 @@ def place(scope: Scope, trusted: Sequence[Network] = ()) -> str:
     entry that is no address ends the search at the proxy that passed it on.
     """
     client = scope.get("client")
-    address = None if client is None else _parsed(client[0])
+    if client is None:
+        return NOWHERE
+    if not trusted:
+        return _place_of(client[0])
+    address = _parsed(client[0])
     if address is None:
         return NOWHERE
-    if trusted and _within(address, trusted):
+    if _within(address, trusted):
         fields = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         for entry in reversed(b",".join(fields).split(b",")[-_MOST:]):
             before = _parsed(entry.decode("latin-1").strip())
@@ -51,6 +56,13 @@ def place(scope: Scope, trusted: Sequence[Network] = ()) -> str:
             if not _within(address, trusted):
                 break
     return prefix(address)
+
+
+@lru_cache(maxsize=4_096)
+def _place_of(text: str) -> str:
+    """The place of a connection, kept since the same ones ask again: to parse an address costs more than a key."""
+    address = _parsed(text)
+    return NOWHERE if address is None else prefix(address)
 
 
 def prefix(address: Address) -> str:
