@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from collections import OrderedDict
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import jwt
 import msgspec
@@ -31,6 +33,8 @@ MOST_LEEWAY = 300
 AUDIENCE = "heedful"
 
 _LONGEST = 4096
+_REMEMBERED = 4_096
+"""Tokens whose signature need not be checked again."""
 KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADER = frozenset({"alg", "kid", "typ"})
 """What a token's header may hold. Not `jwk`, `jku`, `x5u`, `x5c` (a key from the token) and not `crit`."""
@@ -124,6 +128,14 @@ class SubjectKeys:
             raise Corrupt(f"the file of verification keys holds one that is no key: {error}") from error
 
 
+class _Verified(NamedTuple):
+    """A token whose signature was right under the key of this name."""
+
+    kid: str
+    key: tuple[Algorithm, Any]
+    claims: dict[str, Any]
+
+
 class SubjectTokens:
     """Checks subject tokens.
 
@@ -139,6 +151,7 @@ class SubjectTokens:
         self._clock = clock or SystemClock()
         self._audience = audience
         self._leeway = leeway
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     def check(self, token: str) -> Subject:
         """Whom `token` proves. Raises Invalid (`token_invalid`, `token_expired`), never quoting the token."""
@@ -160,9 +173,25 @@ class SubjectTokens:
         return Subject(user_id=subject)
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """The claims, once the signature is right; times and audience are still to be looked at."""
+        """The claims, once the signature is right; times and audience are still to be looked at.
+
+        A page sends one token many times. What was right stays so as long as the very same key stands in the file,
+        so a removed or replaced one ends it.
+        """
         if len(token) > _LONGEST or not token.isascii():
             raise _wrong("it is no token")
+        digest = sha256(token.encode("ascii")).digest()
+        known = self._verified.get(digest)
+        if known is not None and self._keys.find(known.kid) is known.key:
+            self._verified.move_to_end(digest)
+            return known.claims
+        verified = self._verify(token)
+        self._verified[digest] = verified
+        if len(self._verified) > _REMEMBERED:
+            self._verified.popitem(last=False)
+        return verified.claims
+
+    def _verify(self, token: str) -> _Verified:
         try:
             header = jwt.get_unverified_header(token)
             kid = header.get("kid")
@@ -173,7 +202,8 @@ class SubjectTokens:
             algorithm, key = found
             # Times are ours to judge, by the injected clock; the library looks at the signature alone.
             options = {f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-            return jwt.decode(token, key, algorithms=[algorithm], options=cast(Any, options))
+            claims = jwt.decode(token, key, algorithms=[algorithm], options=cast(Any, options))
+            return _Verified(cast(str, kid), found, claims)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise _wrong("its signature or its form is wrong") from None
 
