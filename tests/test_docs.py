@@ -32,6 +32,7 @@ from heedful.faces.http.problem import KINDS
 from heedful.models.measures.catalogue import definitions
 from heedful.records.keys import KeyKind
 from heedful.services.columns import Columns, Table
+from heedful.vocabulary.access_settings import AccessSettings, HttpSettings
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, DEFAULT_MEANINGS, Meaning
@@ -128,7 +129,10 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics", "models"}
+    tables = {"access", "catalogue", "decisions", "http", "kinds", "metrics", "models"}
+    wanted = set(Settings.__struct_fields__) - tables
+    wanted |= {f"access.{name}" for name in AccessSettings.__struct_fields__}
+    wanted |= {f"http.{name}" for name in HttpSettings.__struct_fields__}
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}

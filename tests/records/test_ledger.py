@@ -260,6 +260,46 @@ def test_who_writes_into_the_file_is_found(
     assert (flaw.number, flaw.code) == (number, code)
 
 
+def test_whatever_is_done_to_the_rows_of_a_file_is_found(tmp_path: Path, ours: Signer) -> None:
+    ledger = sqlite_ledger(tmp_path / "ledger.sqlite3")
+    heads = {}
+    for chain in ("audit", "consent"):
+        ledger.append(chain, [draft(number) for number in range(1, 13)])
+        heads[chain] = ledger.head(chain, NOW, ours)
+    ledger.close()
+    file = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+    file.row_factory = sqlite3.Row
+    dice, missed = random.Random(ours.algorithm), []
+    for turn in range(5_000):  # with each of two signers
+        chain = dice.choice(("audit", "consent"))
+        one, other = dice.sample(range(1, 13), 2)
+        column = dice.choice(("chain", "at", "key", "body", "prev", "hash"))
+        here, there = f"chain = '{chain}' AND number = {one}", f"chain = '{chain}' AND number = {other}"
+        statements = dice.choice((
+            (f"UPDATE ledger SET {column} = x'{dice.randbytes(32).hex()}' WHERE {here}",),
+            (f"UPDATE ledger SET at = at + {dice.choice((-1, 1, 1 << 40))} WHERE {here}",),
+            (f"UPDATE ledger SET body = replace(CAST(body AS TEXT), 'granted', 'refused') || ' ' WHERE {here}",),
+            (f"DELETE FROM ledger WHERE {here}",),
+            (f"DELETE FROM ledger WHERE chain = '{chain}' AND number >= {one}",),
+            (f"UPDATE ledger SET number = {100 + one} WHERE {here}",),
+            (f"UPDATE ledger SET body = (SELECT body || 'x' FROM ledger WHERE {there}) WHERE {here}",),
+            (f"UPDATE ledger SET number = -1 WHERE {here}", f"UPDATE ledger SET number = {one} WHERE {there}",
+             f"UPDATE ledger SET number = {other} WHERE chain = '{chain}' AND number = -1"),
+            ("INSERT INTO ledger SELECT chain, 13, at, 'new', body, hash, prev FROM ledger "
+             f"WHERE chain = '{chain}' AND number = 12", f"DELETE FROM ledger WHERE {here}"),
+        ))  # fmt: skip
+        file.execute("BEGIN")
+        for statement in statements:
+            file.execute(statement)
+        query = "SELECT * FROM ledger WHERE chain = ? AND number > 0 ORDER BY number"
+        rows = [Entry(**dict(row)) for row in file.execute(query, (chain,))]
+        file.execute("ROLLBACK")
+        if flaw_in(chain, rows, [heads[chain]], ours) is None:
+            missed.append((turn, statements))
+    file.close()
+    assert not missed
+
+
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from heedful.records.ledger import Draft, sqlite_ledger\n"

@@ -221,3 +221,24 @@ def test_an_anonymous_id_is_known_again_by_the_server_that_signed_it() -> None:
 @given(st.text(max_size=60))
 def test_no_text_is_a_signed_anonymous_id(text: str) -> None:
     assert AnonymousIds(b"a" * 32).read(text) is None
+
+
+def test_a_token_that_was_right_once_is_still_judged_by_its_key_and_its_times(tmp_path: Path) -> None:
+    shop = Signer(tmp_path)
+    token, late = shop.hs(), shop.hs(exp=NOW + 600)
+    for _ in range(3):
+        assert shop.tokens.check(token) == shop.tokens.check(late) == Subject(user_id="u-1")
+    for near in (token[:-2] + "AA", token + "A", token[:-1]):
+        with pytest.raises(Invalid):
+            shop.tokens.check(near)
+    shop.clock.at = Instant((NOW + 700) * SECOND)
+    with pytest.raises(Invalid, match="expired"):
+        shop.tokens.check(late)
+    shop.keys.add(pem(PRIVATE), "another")  # the file is another, the key the same
+    assert shop.tokens.check(token) == Subject(user_id="u-1")
+    shop.keys.remove("old")
+    with pytest.raises(Invalid):
+        shop.tokens.check(token)
+    shop.keys.create("old")  # the same name, another secret
+    with pytest.raises(Invalid):
+        shop.tokens.check(token)

@@ -26,10 +26,12 @@ from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
+from heedful.records.audit import TERMINAL, Audit, audit_of
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
 from heedful.services import remember
+from heedful.services.administer import Administer
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
@@ -115,7 +117,7 @@ def open_engine(
         raise
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf)
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, audit_of(folder, clock))
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
@@ -270,13 +272,14 @@ def _records(folder: Path) -> Records:
 
 
 class Stores(NamedTuple):
-    """What an engine keeps things in. snapshots, shelf: None where nothing is kept."""
+    """What an engine keeps things in. snapshots, shelf, audit: None where nothing is kept."""
 
     log: FullLog
     claims: Claims
     records: Records
     snapshots: Folder | None
     shelf: Shelf | None
+    audit: Audit | None = None
 
 
 def _engine(
@@ -293,7 +296,7 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
-    placements = Placements(stores.records, clock, sources=pipelines.names)
+    placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
     engine = Engine(
         log=log,
         fold=fold,
@@ -325,6 +328,7 @@ def _engine(
         clock=clock,
         empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
+    engine.audit = stores.audit
     return engine
 
 
@@ -335,17 +339,20 @@ def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
     (kind, key), to be shown once. Raises SettingsError for a weak one.
     """
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keys = Keys(where / "keys.json")
+    administer = Administer(where)
     made: list[tuple[str, str]] = []
-    for kind in KeyKind:
-        given = os.environ.get(f"HEEDFUL_{kind.value.upper()}_KEY")
-        if any(key.kind is kind and not key.revoked for key in keys.list()):
-            continue
-        if given:
-            keys.adopt(kind, given)
-        else:
-            made.append((kind.value, keys.create(kind)))
-    return keys, made
+    try:
+        for kind in KeyKind:
+            given = os.environ.get(f"HEEDFUL_{kind.value.upper()}_KEY")
+            if any(key.kind is kind and not key.revoked for key in administer.keys.list()):
+                continue
+            if given:
+                administer.adopt_key(TERMINAL, kind, given)
+            else:
+                made.append((kind.value, administer.create_key(TERMINAL, kind)[0]))
+    finally:
+        administer.close()
+    return administer.keys, made
 
 
 def replaying() -> Replaying:
@@ -384,4 +391,4 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying)))
+    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying, read_settings)))

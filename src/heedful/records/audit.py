@@ -1,32 +1,42 @@
 """Who changed what in the administration, in a chain that shows every later change to it.
 
 An entry holds digests of what was before and after, never the thing itself, so no secret and no personal value
-stands in it. Each entry's hash covers the one before it: taking out, adding, swapping or altering an entry breaks
-the chain there, and a cut-off end shows against a head that was kept elsewhere.
+stands in it. The chain is one of `records.ledger`, in a file of its own: taking out, adding, swapping or altering
+an entry breaks it there, and a cut-off end shows against a signed head that was kept elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Protocol
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from heedful.vocabulary.time import Clock, Instant
+from heedful.records.shared_file import Tell
+from heedful.vocabulary.time import Clock, Instant, SystemClock, iso
 
-START = "0" * 64
-"""What stands before the first entry."""
+if TYPE_CHECKING:
+    from heedful.records.ledger import Entry, Flaw, Head, Ledger
+    from heedful.records.signing import Signer
+
+CHAIN = "audit"
+"""The chain's name in the ledger."""
+FILE = "audit.sqlite3"
+TERMINAL = "terminal"
+"""Who works at a command line of this machine."""
 
 
-class AuditEntry(msgspec.Struct, frozen=True):
-    """One act. actor: who did it, as `person:ada`, `key:shop` or `terminal`. action: a verb, as `key.revoke`.
+class Act(msgspec.Struct, frozen=True):
+    """What an entry says. actor: who did it, as `person:3f2a90c1d4e5`, `key:3f2a90c1d4e5` or `terminal`.
 
-    object: what it was done to, as `key:3f2a90c1d4e5`. before, after: SHA-256 digests (`digest`) of its state, ""
-    where there was none.
+    action: a noun and a verb, as `key.revoke`. object: what it was done to, as `key:3f2a90c1d4e5`.
+    before, after: SHA-256 digests (`digest`) of its state, "" where there was none.
     """
 
-    at: Instant
     actor: str
     action: str
     object: str
@@ -34,71 +44,94 @@ class AuditEntry(msgspec.Struct, frozen=True):
     after: str = ""
 
 
-class Chain(Protocol):
-    """What keeps bodies in a hash chain. The ledger of the records is one."""
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One entry as it is shown. number: from 1, without gaps. at: RFC 3339 in UTC.
 
-    def append(self, body: bytes) -> str:
-        """Keep `body` after all others, durably; returns the hash of the new head. Raises RecordsUnavailable."""
+    previous, hash: of the chain, 64 hexadecimal digits; what `hash` covers stands in `records.ledger`. The rest is
+    `Act`'s; an entry whose body cannot be read has the action `unreadable`.
+    """
+
+    number: int
+    at: str
+    actor: str
+    action: str
+    object: str
+    before: str
+    after: str
+    previous: str
+    hash: str
 
 
 class Audit:
-    """Writes entries into a chain."""
+    """Writes acts into a ledger, and reads them. open_: makes the ledger when it is first needed."""
 
-    def __init__(self, chain: Chain, clock: Clock) -> None:
-        self._chain = chain
+    def __init__(self, open_: Callable[[], Ledger], clock: Clock) -> None:
+        self._open = open_
         self._clock = clock
+        self._ledger: Ledger | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger behind it. Raises SettingsError, Corrupt, RecordsUnavailable if it cannot be opened."""
+        if self._ledger is None:
+            self._ledger = self._open()
+        return self._ledger
 
     def tell(
         self, actor: str, action: str, object_: str, *, before: object = None, after: object = None
-    ) -> str:
-        """Keep one act; returns the chain's new head. `before` and `after` are anything that is JSON to msgspec.
+    ) -> Entry:
+        """Keep one act, durably. `before` and `after` are anything that is JSON to msgspec.
 
         Raises RecordsUnavailable: an act that cannot be kept must not be done, so tell of it first.
         """
-        entry = AuditEntry(
-            self._clock.now(), plain(actor), plain(action), plain(object_), digest(before), digest(after)
-        )
-        return self._chain.append(msgspec.json.encode(entry))
+        from heedful.records.ledger import Draft  # who only looks at keys does not pay for a database
+
+        act = Act(plain(actor), plain(action), plain(object_), digest(before), digest(after))
+        (entry,) = self.ledger.append(CHAIN, [Draft(secrets.token_hex(16), self._clock.now(), act)])
+        return entry
+
+    def of(self, actor: str, action: str) -> Tell:
+        """What the stores of `records` are given, to tell of a change before they make it."""
+
+        def tell(object_: str, before: object, after: object) -> None:
+            self.tell(actor, action, object_, before=before, after=after)
+
+        return tell
+
+    def entries(self, *, after: int = 0, limit: int) -> Sequence[AuditEntry]:
+        """At most `limit` entries with a number above `after`, oldest first. Raises RecordsUnavailable."""
+        return [_shown(entry) for entry in islice(self.ledger.entries(CHAIN, after=after), limit)]
+
+    def last(self) -> AuditEntry | None:
+        """The newest entry, or None. Raises RecordsUnavailable."""
+        entry = self.ledger.last(CHAIN)
+        return None if entry is None else _shown(entry)
+
+    def head(self, signer: Signer) -> Head:
+        """The signed end of the chain as it stands, to be kept elsewhere. Raises RecordsUnavailable."""
+        return self.ledger.head(CHAIN, self._clock.now(), signer)
+
+    def verify(self, heads: Sequence[Head] = (), signer: Signer | None = None) -> Flaw | None:
+        """The first thing that is wrong with the chain, or None: `records.ledger.flaw_in`."""
+        return self.ledger.verify(CHAIN, heads, signer)
+
+    def close(self) -> None:
+        """Let go of the file. Doing it twice is harmless."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
 
 
-class MemoryChain:
-    """A chain without a disk: for an engine that keeps nothing, and for tests."""
+def audit_of(folder: Path, clock: Clock | None = None) -> Audit:
+    """The audit of a data folder, in `audit.sqlite3` there, which is made with the first entry."""
 
-    def __init__(self) -> None:
-        self.links: list[tuple[bytes, str]] = []
+    def opened() -> Ledger:
+        from heedful.records.ledger import sqlite_ledger
 
-    @property
-    def head(self) -> str:
-        """The hash of the last entry; `START` while there is none."""
-        return self.links[-1][1] if self.links else START
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return sqlite_ledger(folder / FILE)
 
-    def append(self, body: bytes) -> str:
-        """Keep `body` after all others."""
-        self.links.append((body, link(self.head, body)))
-        return self.head
-
-    def entries(self) -> Sequence[AuditEntry]:
-        """Every entry, oldest first."""
-        return [msgspec.json.decode(body, type=AuditEntry) for body, _ in self.links]
-
-
-def link(previous: str, body: bytes) -> str:
-    """The hash of an entry: SHA-256 over the hash before it and the body, in hexadecimal."""
-    return sha256(previous.encode("ascii") + body).hexdigest()
-
-
-def broken(links: Iterable[tuple[bytes, str]], head: str | None = None) -> int | None:
-    """The place of the first (body, hash) that does not follow from those before it; None if all do.
-
-    head: the hash that the last one must have, from wherever it was kept; a chain that ends elsewhere is broken at
-    its end.
-    """
-    previous, place = START, 0
-    for place, (body, hash_) in enumerate(links, 1):
-        if hash_ != link(previous, body):
-            return place - 1
-        previous = hash_
-    return place if head is not None and previous != head else None
+    return Audit(opened, clock or SystemClock())
 
 
 def digest(value: object) -> str:
@@ -111,3 +144,17 @@ def digest(value: object) -> str:
 def plain(text: str) -> str:
     """`text` without control characters, at most 200 characters: one entry is one line wherever it is shown."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
+
+
+def _shown(entry: Entry) -> AuditEntry:
+    try:
+        act = msgspec.json.decode(entry.body, type=Act)
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        act = Act("", "unreadable", "")
+    try:
+        at, previous, hash_ = iso(Instant(entry.at)), entry.prev.hex(), entry.hash.hex()
+    except (OverflowError, TypeError, AttributeError):  # somebody wrote into the file; `verify` says where
+        at, previous, hash_ = "", "", ""
+    return AuditEntry(
+        entry.number, at, act.actor, act.action, act.object, act.before, act.after, previous, hash_
+    )

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from heedful.records.records import Change, Definition, Draft, check_expected
+from heedful.records.records import Change, Definition, Draft, Heard, check_expected
 from heedful.records.sqlite import open_sqlite, reading, writing
 from heedful.vocabulary.errors import Corrupt, RecordsUnavailable, SettingsError
 
@@ -127,7 +127,7 @@ class DatabaseRecords:
             row = connection.execute(_of(kind, name).where(_DEFINITIONS.c.version == version)).first()
         return None if row is None else _definition(row)
 
-    def put(self, draft: Draft, *, expected: int | None = None) -> Definition:
+    def put(self, draft: Draft, *, expected: int | None = None, tell: Heard | None = None) -> Definition:
         with self._writing() as connection:
             last = _last(connection, draft.kind, draft.name)
             check_expected(last, expected, draft.name)
@@ -155,6 +155,8 @@ class DatabaseRecords:
                     note=draft.note,
                 )
             )  # fmt: skip
+            if tell is not None:
+                tell(None if last is None or last.deleted else last, made)
         self._seen = None
         return made
 

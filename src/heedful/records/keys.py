@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from heedful.records.last_use import LastUse
-from heedful.records.shared_file import SharedFile
+from heedful.records.shared_file import SharedFile, Tell
 from heedful.records.strength import LONGEST, impossibility, weakness
 from heedful.vocabulary.access import ALL_SCOPES, PUBLIC_SCOPES, Scope
 from heedful.vocabulary.errors import Corrupt, NotFound, SettingsError
@@ -28,7 +28,7 @@ from heedful.vocabulary.time import Clock, SystemClock, iso
 RANDOM_BITS = 192
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LENGTH = 33  # 62**33 > 2**192
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
 _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 _PLAIN, _RESTRICTED = 1, 2
 """Versions of the file. A program that does not know restrictions must not read a file that has some."""
@@ -86,6 +86,13 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
             return ALL_SCOPES
         return frozenset(scope for scope in ALL_SCOPES if scope in self.scopes)
 
+    def told(self) -> dict[str, object]:
+        """What may be shown, and what an audit digests: everything but the hash."""
+        shown: dict[str, object] = {
+            name: getattr(self, name) for name in self.__struct_fields__ if name != "hash"
+        }
+        return {**shown, "scopes": tuple(sorted(self.allowed))}
+
     @property
     def source(self) -> str:
         """The source of events sent with this key."""
@@ -142,7 +149,13 @@ class Keys:
         return self._uses.of(key_id)
 
     def create(self, kind: KeyKind, label: str = "", limits: Restrictions = UNRESTRICTED) -> str:
-        """Make a key and return it. This is the only time that it can be seen.
+        """Make a key and return it, as `make` does."""
+        return self.make(kind, label, limits)[0]
+
+    def make(
+        self, kind: KeyKind, label: str = "", limits: Restrictions = UNRESTRICTED, tell: Tell | None = None
+    ) -> tuple[str, Key]:
+        """Make a key; returns it and what is kept of it. This is the only time that it can be seen.
 
         Raises SettingsError if the label is not 1 to 40 letters, digits, spaces, dots, dashes, underscores, or
         if the restrictions are not what they must be: scopes for secret keys only, origins as browsers send them.
@@ -155,10 +168,9 @@ class Keys:
             digits[place] = _DIGITS[digit]
         raw = _PREFIX[kind] + "".join(digits)
         with self._file.changing():
-            self._add(kind, label, raw, limits)
-        return raw
+            return raw, self._add(kind, label, raw, limits, tell)
 
-    def adopt(self, kind: KeyKind, raw: str, label: str = "") -> Key:
+    def adopt(self, kind: KeyKind, raw: str, label: str = "", tell: Tell | None = None) -> Key:
         """Take a key that the operator brings. Doing it twice is harmless.
 
         One that is easy to guess is taken for trying things on this machine and marked so.
@@ -175,7 +187,7 @@ class Keys:
         with self._file.changing():
             known = next((key for key in self._file.content.keys if key.hash == digest), None)
             if known is None:
-                return self._add(kind, label, raw)
+                return self._add(kind, label, raw, tell=tell)
         if known.kind is not kind:
             raise SettingsError(
                 f"the {kind} key given is the {known.kind} key: a write key is public, so they must differ"
@@ -189,23 +201,29 @@ class Keys:
         self._file.look()
         return self._file.content.keys
 
-    def revoke(self, key_id: str) -> Key:
+    def revoke(self, key_id: str, tell: Tell | None = None) -> Key:
         """Stop a key from working, at once here and within a second elsewhere. Raises NotFound."""
         with self._file.changing():
             for place, key in enumerate(self._file.content.keys):
                 if key.id == key_id and not key.revoked:
                     revoked = msgspec.structs.replace(key, revoked=iso(self._clock.now()))
-                    self._save(
-                        (*self._file.content.keys[:place], revoked, *self._file.content.keys[place + 1 :])
-                    )
+                    keys = self._file.content.keys
+                    self._save((*keys[:place], revoked, *keys[place + 1 :]), tell, key, revoked)
                     return revoked
                 if key.id == key_id:
                     return key
         raise NotFound(f"no key has the id {key_id}")
 
-    def _add(self, kind: KeyKind, label: str, raw: str, limits: Restrictions = UNRESTRICTED) -> Key:
+    def _add(
+        self,
+        kind: KeyKind,
+        label: str,
+        raw: str,
+        limits: Restrictions = UNRESTRICTED,
+        tell: Tell | None = None,
+    ) -> Key:
         label = label or kind.value
-        if not _LABEL.fullmatch(label):
+        if not LABEL.fullmatch(label):
             raise SettingsError("a label is 1 to 40 letters, digits, spaces, dots, dashes or underscores")
         prefix = _PREFIX[kind] if raw.startswith(_PREFIX[kind]) else ""
         key = Key(
@@ -220,12 +238,13 @@ class Keys:
             origins=limits.origins,
             per_minute=limits.per_minute,
         )
-        self._save((*self._file.content.keys, key))
+        self._save((*self._file.content.keys, key), tell, None, key)
         return key
 
-    def _save(self, keys: tuple[Key, ...]) -> None:
+    def _save(self, keys: tuple[Key, ...], tell: Tell | None, before: Key | None, after: Key) -> None:
         version = _RESTRICTED if any(key.restricted for key in keys) else _PLAIN
-        self._file.save(_File(version, keys))
+        was = None if before is None else before.told()
+        self._file.tell_and_save(tell, f"key:{after.id}", was, after.told(), _File(version, keys))
 
     def _take(self, file: _File) -> None:
         if file.version not in (_PLAIN, _RESTRICTED):

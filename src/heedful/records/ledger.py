@@ -270,6 +270,11 @@ class Ledger:
                 return
             after = page[-1].number
 
+    def last(self, chain: str) -> Entry | None:
+        """The newest entry of a chain, or None."""
+        with reading(self._engine, _WHAT) as connection:
+            return _last(connection, chain)
+
     def head(self, chain: str, at: Instant, signer: Signer) -> Head:
         """The signed head of a chain as it stands, to be exported."""
         with reading(self._engine, _WHAT) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heedful.records.records import Change, Definition, Draft, check_expected
+from heedful.records.records import Change, Definition, Draft, Heard, check_expected
 
 
 class MemoryRecords:
@@ -32,11 +32,13 @@ class MemoryRecords:
         versions = self._versions.get((kind, name), [])
         return versions[version - 1] if 1 <= version <= len(versions) else None
 
-    def put(self, draft: Draft, *, expected: int | None = None) -> Definition:
+    def put(self, draft: Draft, *, expected: int | None = None, tell: Heard | None = None) -> Definition:
         last = self._last(draft.kind, draft.name)
         check_expected(last, expected, draft.name)
         before = 0 if last is None else last.version
         made = Definition(draft.kind, draft.name, before + 1, draft.body, draft.author, draft.at, draft.note)
+        if tell is not None:
+            tell(None if last is None or last.deleted else last, made)
         self._versions.setdefault((draft.kind, draft.name), []).append(made)
         self._audit.append(
             Change(

@@ -84,6 +84,18 @@ def matches(kept: str, password: str) -> bool:
         return False
 
 
+def right(kept: str | None, password: str) -> bool:
+    """Whether `password` is the one of `kept`; None stands for a name that nobody has, and takes as long."""
+    nobody = nobodys()
+    return matches(nobody if kept is None else kept, password) and kept is not None
+
+
+def prepared(password: str, name: str = "") -> str:
+    """What is kept of a new password, once it is taken. Raises Invalid (`password_refused`)."""
+    check(password, name)
+    return hashed(password)
+
+
 def stale(kept: str) -> bool:
     """Whether `kept` was made with other parameters than today's, so that the next login should renew it."""
     return _HASHER.check_needs_rehash(kept)

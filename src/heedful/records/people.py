@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from heedful.records import passwords
-from heedful.records.shared_file import SharedFile
+from heedful.records.shared_file import SharedFile, Tell
 from heedful.vocabulary.access import GRANTS, Role, Scope
 from heedful.vocabulary.errors import Conflict, Corrupt, Invalid, NotFound, SettingsError
 from heedful.vocabulary.time import Clock, SystemClock, iso
@@ -44,11 +44,15 @@ class Person(msgspec.Struct, frozen=True):
         return GRANTS[self.role]
 
     def told(self) -> dict[str, object]:
-        """What may be shown, and what an audit digests: everything but the hash."""
+        """What may be shown: everything but the hash."""
         return {
             "id": self.id, "name": self.name, "role": self.role.value, "created": self.created,
             "turn": self.turn,
         }  # fmt: skip
+
+    def kept(self) -> dict[str, object]:
+        """What an audit digests: what may be shown, without the name, which could be guessed from a digest."""
+        return {"id": self.id, "role": self.role.value, "created": self.created, "turn": self.turn}
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -78,63 +82,74 @@ class People:
             self._file.look()
         return next((one for one in self._file.content.people if one.id == person_id), None)
 
+    def named(self, name: str) -> Person | None:
+        """The person whom this name lets in, or None. Names are compared as `folded` writes them."""
+        self._file.look()
+        wanted = folded(name)
+        return next((one for one in self._file.content.people if folded(one.name) == wanted), None)
+
     def check(self, name: str, password: str) -> Person | None:
         """The person who has this name and password, or None.
 
         Takes as long for an unknown name as for a known one: about 20 ms of CPU and 19 MiB, so call it beside
         the event loop, few at a time, and behind `records.logins`.
         """
-        self._file.look()
-        wanted = _folded(name)
-        found = next((one for one in self._file.content.people if _folded(one.name) == wanted), None)
-        right = passwords.matches(passwords.nobodys() if found is None else found.hash, password)
-        if found is None or not right:
-            return None
-        if passwords.stale(found.hash):
-            return self._renewed(found, password)
-        return found
+        found = self.named(name)
+        right = passwords.right(None if found is None else found.hash, password)
+        return self.renewed(found, password) if found is not None and right else None
 
-    def add(self, name: str, role: Role, password: str) -> Person:
+    def renewed(self, person: Person, password: str) -> Person:
+        """Who has just proven this password, with a hash under today's parameters if theirs was older."""
+        return self._renewed(person, password) if passwords.stale(person.hash) else person
+
+    def add(self, name: str, role: Role, password: str, tell: Tell | None = None) -> Person:
         """Let somebody in. Raises Invalid (`name_invalid`, `password_refused`), Conflict for a name in use."""
+        return self.enter(name, role, passwords.prepared(password, name), tell)
+
+    def enter(self, name: str, role: Role, hash_: str, tell: Tell | None = None) -> Person:
+        """The same with a hash that `passwords.prepared` made. Raises Invalid (`name_invalid`), Conflict."""
         name = unicodedata.normalize("NFKC", name)
         if not _NAME.fullmatch(name):
             raise Invalid(
                 "name_invalid", "a name is 1 to 100 letters, digits or any of . @ + - _", path="name"
             )
-        passwords.check(password, name)
-        person = Person(secrets.token_hex(6), name, role, passwords.hashed(password), iso(self._clock.now()))
+        person = Person(secrets.token_hex(6), name, role, hash_, iso(self._clock.now()))
         with self._file.changing():
             people = self._file.content.people
-            if any(_folded(one.name) == _folded(name) for one in people):
+            if any(folded(one.name) == folded(name) for one in people):
                 raise Conflict(f"there is somebody called {name} already")
-            self._file.save(_File(1, (*people, person)))
+            file = _File(1, (*people, person))
+            self._file.tell_and_save(tell, _named(person), None, person.kept(), file)
         return person
 
-    def set_role(self, name: str, role: Role) -> tuple[Person, Person]:
+    def set_role(self, name: str, role: Role, tell: Tell | None = None) -> tuple[Person, Person]:
         """Give somebody another role; they must log in again. Returns them before and after. Raises NotFound."""
-        return self._change(name, role=role)
+        return self._change(name, tell, role=role)
 
-    def reset(self, name: str, password: str) -> tuple[Person, Person]:
+    def reset(self, name: str, password: str, tell: Tell | None = None) -> tuple[Person, Person]:
         """Give somebody another password; their sessions are over. Returns them before and after.
 
         Raises NotFound, Invalid (`password_refused`).
         """
-        passwords.check(password, name)
-        return self._change(name, hash=passwords.hashed(password))
+        return self.replace(name, passwords.prepared(password, name), tell)
 
-    def remove(self, name: str) -> Person:
+    def replace(self, name: str, hash_: str, tell: Tell | None = None) -> tuple[Person, Person]:
+        """The same with a hash that `passwords.prepared` made. Raises NotFound."""
+        return self._change(name, tell, hash=hash_)
+
+    def remove(self, name: str, tell: Tell | None = None) -> Person:
         """Let somebody in no more, at once here and within a second elsewhere. Raises NotFound."""
         with self._file.changing():
-            gone = self._named(name)
+            gone = self._known(name)
             rest = tuple(one for one in self._file.content.people if one is not gone)
-            self._file.save(_File(1, rest))
+            self._file.tell_and_save(tell, _named(gone), gone.kept(), None, _File(1, rest))
         return gone
 
-    def _change(self, name: str, **changed: object) -> tuple[Person, Person]:
+    def _change(self, name: str, tell: Tell | None, **changed: object) -> tuple[Person, Person]:
         with self._file.changing():
-            before = self._named(name)
+            before = self._known(name)
             after = msgspec.structs.replace(before, turn=before.turn + 1, **changed)
-            self._put(before, after)
+            self._put(before, after, tell)
         return before, after
 
     def _renewed(self, person: Person, password: str) -> Person:
@@ -149,19 +164,25 @@ class People:
         except (SettingsError, Corrupt):
             return person
 
-    def _put(self, before: Person, after: Person) -> None:
+    def _put(self, before: Person, after: Person, tell: Tell | None = None) -> None:
         people = self._file.content.people
-        self._file.save(_File(1, tuple(after if one == before else one for one in people)))
+        file = _File(1, tuple(after if one == before else one for one in people))
+        self._file.tell_and_save(tell, _named(after), before.kept(), after.kept(), file)
 
-    def _named(self, name: str) -> Person:
-        wanted = _folded(name)
+    def _known(self, name: str) -> Person:
+        wanted = folded(name)
         for one in self._file.content.people:
-            if _folded(one.name) == wanted:
+            if folded(one.name) == wanted:
                 return one
         raise NotFound(f"there is nobody called {name}")
 
 
-def _folded(name: str) -> str:
+def _named(person: Person) -> str:
+    return f"person:{person.id}"
+
+
+def folded(name: str) -> str:
+    """The one form of a name: names that look alike to Unicode (NFKC) or differ in case are one."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 

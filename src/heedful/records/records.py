@@ -7,7 +7,7 @@ without a body.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -67,6 +67,10 @@ class Draft(msgspec.Struct, frozen=True):
     action: Action = "put"
 
 
+Heard = Callable[[Definition | None, Definition], object]
+"""Told what was current and what will be, just before a change is made. If it raises, nothing is changed."""
+
+
 class Records(Protocol):
     """The store. One thread owns it; several processes may share what is behind it.
 
@@ -87,8 +91,10 @@ class Records(Protocol):
     def version(self, kind: str, name: str, version: int) -> Definition | None:
         """One version, or None."""
 
-    def put(self, draft: Draft, *, expected: int | None = None) -> Definition:
+    def put(self, draft: Draft, *, expected: int | None = None, tell: Heard | None = None) -> Definition:
         """Append a version and make it current; durable on return.
+
+        tell: heard first; if it raises, nothing is done.
 
         expected: the version that must be current, 0 for none, ANY for some; None takes whatever is there.
         Raises Conflict when something else is current; then nothing was changed.

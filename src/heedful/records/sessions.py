@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from heedful.records.people import People, Person
-from heedful.records.shared_file import SharedFile
+from heedful.records.shared_file import SharedFile, Tell
 from heedful.vocabulary.errors import Corrupt, SettingsError
 from heedful.vocabulary.time import HOUR, MINUTE, Clock, Instant, SystemClock
 
@@ -41,6 +41,15 @@ class Session(msgspec.Struct, frozen=True):
     began: Instant
     seen: Instant
 
+    @property
+    def name(self) -> str:
+        """How an audit names it: part of the hash, which lets nobody in."""
+        return f"session:{self.hash[:12]}"
+
+    def kept(self) -> dict[str, object]:
+        """What an audit digests."""
+        return {"person": self.person, "turn": self.turn, "began": self.began}
+
     def over(self, now: Instant) -> bool:
         """Whether its time is up."""
         return now - self.seen >= IDLE or now - self.began >= ABSOLUTE or now < self.began - COARSE
@@ -61,7 +70,7 @@ class Sessions:
         self._by_hash: dict[str, Session] = {}
         self._file = SharedFile(path, _File, _File(1, ()), "sessions", self._take)
 
-    def open(self, person: Person, replacing: str = "") -> str:
+    def open(self, person: Person, replacing: str = "", tell: Tell | None = None) -> str:
         """Begin a session and return its id, which is shown only now.
 
         replacing: the id that the browser came with, if any; that session is over (a login never goes on under an
@@ -74,7 +83,8 @@ class Sessions:
             others = [one for one in self._living(now) if one.hash != old]
             own = sorted((one for one in others if one.person == person.id), key=lambda one: one.seen)
             given_up = {one.hash for one in own[: max(0, len(own) - MOST + 1)]}
-            self._save([*(one for one in others if one.hash not in given_up), session])
+            kept = [*(one for one in others if one.hash not in given_up), session]
+            self._save(kept, tell, session.name, after=session.kept())
         return raw
 
     def check(self, raw: str) -> Person | None:
@@ -95,21 +105,29 @@ class Sessions:
             self._touch(session.hash, now)
         return person
 
-    def close(self, raw: str) -> None:
-        """End one session. Raises SettingsError."""
-        gone = _hash(raw)
-        if gone in self._by_hash:
-            with self._file.changing():
-                self._save([one for one in self._living(self._clock.now()) if one.hash != gone])
+    def of(self, person_id: str) -> list[Session]:
+        """The sessions of somebody, longest at rest first."""
+        self._file.look()
+        own = [one for one in self._living(self._clock.now()) if one.person == person_id]
+        return sorted(own, key=lambda one: (one.seen, one.hash))
 
-    def close_all(self, person_id: str) -> int:
+    def close(self, raw: str, tell: Tell | None = None) -> None:
+        """End one session. Raises SettingsError."""
+        gone = self._by_hash.get(_hash(raw))
+        if gone is not None:
+            with self._file.changing():
+                rest = [one for one in self._living(self._clock.now()) if one.hash != gone.hash]
+                self._save(rest, tell, gone.name, before=gone.kept())
+
+    def close_all(self, person_id: str, tell: Tell | None = None) -> int:
         """End every session of somebody; returns how many there were. Raises SettingsError."""
         with self._file.changing():
             living = self._living(self._clock.now())
             rest = [one for one in living if one.person != person_id]
-            if len(rest) < len(living):
-                self._save(rest)
-        return len(living) - len(rest)
+            gone = [one.kept() for one in living if one.person == person_id]
+            if gone:
+                self._save(rest, tell, f"person:{person_id}", before=gone)
+        return len(gone)
 
     def _touch(self, hash_: str, now: Instant) -> None:
         with contextlib.suppress(SettingsError, Corrupt), self._file.changing():
@@ -121,8 +139,16 @@ class Sessions:
     def _living(self, now: Instant) -> list[Session]:
         return [one for one in self._file.content.sessions if not one.over(now)]
 
-    def _save(self, sessions: list[Session]) -> None:
-        self._file.save(_File(1, tuple(sessions)))
+    def _save(
+        self,
+        sessions: list[Session],
+        tell: Tell | None = None,
+        what: str = "",
+        *,
+        before: object = None,
+        after: object = None,
+    ) -> None:
+        self._file.tell_and_save(tell, what, before, after, _File(1, tuple(sessions)))
 
     def _take(self, file: _File) -> None:
         if file.version != 1:

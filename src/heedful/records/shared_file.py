@@ -22,6 +22,10 @@ from heedful.vocabulary.errors import Corrupt, SettingsError
 
 T = TypeVar("T")
 
+Tell = Callable[[str, object, object], object]
+"""Told of a change just before it is saved: of what, and what is before and after (no secret, no personal value).
+If it raises, nothing is changed."""
+
 LOOK_AGAIN = 1.0
 """Seconds between looks at the file."""
 
@@ -72,6 +76,12 @@ class SharedFile(Generic[T]):
             fcntl.flock(file, fcntl.LOCK_EX)
             self.load()
             yield
+
+    def tell_and_save(self, tell: Tell | None, what: str, before: object, after: object, content: T) -> None:
+        """Tell of a change, then make it. Raises SettingsError, and what `tell` raises."""
+        if tell is not None:
+            tell(what, before, after)
+        self.save(content)
 
     def save(self, content: T) -> None:
         """Replace the content; durable on return. Inside `changing`. Raises SettingsError."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from collections import OrderedDict
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import jwt
 import msgspec
@@ -20,7 +22,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from heedful.records.shared_file import SharedFile
+from heedful.records.shared_file import SharedFile, Tell
 from heedful.vocabulary.access import Subject
 from heedful.vocabulary.errors import Corrupt, Invalid, NotFound, SettingsError
 from heedful.vocabulary.time import SECOND, Clock, SystemClock, iso
@@ -31,7 +33,9 @@ MOST_LEEWAY = 300
 AUDIENCE = "heedful"
 
 _LONGEST = 4096
-_KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REMEMBERED = 4_096
+"""Tokens whose signature need not be checked again."""
+KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADER = frozenset({"alg", "kid", "typ"})
 """What a token's header may hold. Not `jwk`, `jku`, `x5u`, `x5c` (a key from the token) and not `crit`."""
 
@@ -50,6 +54,10 @@ class SubjectKey(msgspec.Struct, frozen=True):
     key: str
     created: str
 
+    def told(self) -> dict[str, object]:
+        """What may be shown, and what an audit digests: everything but the key."""
+        return {"kid": self.kid, "algorithm": self.algorithm, "created": self.created}
+
 
 class _File(msgspec.Struct, frozen=True):
     version: int
@@ -65,31 +73,33 @@ class SubjectKeys:
         self._ready: dict[str, tuple[Algorithm, Any]] = {}
         self._file = SharedFile(path, _File, _File(1, ()), "verification keys", self._take)
 
-    def create(self, kid: str = "") -> tuple[str, str]:
+    def create(self, kid: str = "", tell: Tell | None = None) -> tuple[str, str]:
         """Make a shared secret for HS256; returns (kid, secret in base64url). It is shown only now.
 
         Raises SettingsError for a kid that is in use or not 1 to 64 letters, digits, dots, dashes, underscores.
         """
         secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode("ascii")
-        return self._add(kid, "HS256", secret).kid, secret
+        return self._add(kid, "HS256", secret, tell).kid, secret
 
-    def add(self, pem: str, kid: str = "") -> SubjectKey:
+    def add(self, pem: str, kid: str = "", tell: Tell | None = None) -> SubjectKey:
         """Take a public key of curve P-256 in PEM, for ES256. Raises SettingsError."""
-        _public(pem)
-        return self._add(kid, "ES256", pem)
+        public(pem)
+        return self._add(kid, "ES256", pem, tell)
 
     def list(self) -> Sequence[SubjectKey]:
         """Every key, oldest first."""
         self._file.look()
         return self._file.content.keys
 
-    def remove(self, kid: str) -> None:
+    def remove(self, kid: str, tell: Tell | None = None) -> None:
         """Take no more tokens of this key, at once here and within a second elsewhere. Raises NotFound."""
         with self._file.changing():
             keys = self._file.content.keys
-            if all(key.kid != kid for key in keys):
+            gone = next((key for key in keys if key.kid == kid), None)
+            if gone is None:
                 raise NotFound(f"no verification key is called {kid}")
-            self._file.save(_File(1, tuple(key for key in keys if key.kid != kid)))
+            file = _File(1, tuple(key for key in keys if key.kid != kid))
+            self._file.tell_and_save(tell, f"token:{kid}", gone.told(), None, file)
 
     def find(self, kid: str) -> tuple[Algorithm, Any] | None:
         """The algorithm and the key of this name, or None."""
@@ -97,16 +107,16 @@ class SubjectKeys:
             self._file.look()
         return self._ready.get(kid)
 
-    def _add(self, kid: str, algorithm: Algorithm, key: str) -> SubjectKey:
+    def _add(self, kid: str, algorithm: Algorithm, key: str, tell: Tell | None) -> SubjectKey:
         kid = kid or secrets.token_hex(6)
-        if not _KID.fullmatch(kid):
+        if not KID.fullmatch(kid):
             raise SettingsError("a kid is 1 to 64 letters, digits, dots, dashes or underscores")
         made = SubjectKey(kid, algorithm, key, iso(self._clock.now()))
         with self._file.changing():
             keys = self._file.content.keys
             if any(one.kid == kid for one in keys):
                 raise SettingsError(f"there is a verification key called {kid} already")
-            self._file.save(_File(1, (*keys, made)))
+            self._file.tell_and_save(tell, f"token:{kid}", None, made.told(), _File(1, (*keys, made)))
         return made
 
     def _take(self, file: _File) -> None:
@@ -116,6 +126,14 @@ class SubjectKeys:
             self._ready = {key.kid: (key.algorithm, _ready(key)) for key in file.keys}
         except (SettingsError, ValueError) as error:
             raise Corrupt(f"the file of verification keys holds one that is no key: {error}") from error
+
+
+class _Verified(NamedTuple):
+    """A token whose signature was right under the key of this name."""
+
+    kid: str
+    key: tuple[Algorithm, Any]
+    claims: dict[str, Any]
 
 
 class SubjectTokens:
@@ -133,6 +151,7 @@ class SubjectTokens:
         self._clock = clock or SystemClock()
         self._audience = audience
         self._leeway = leeway
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     def check(self, token: str) -> Subject:
         """Whom `token` proves. Raises Invalid (`token_invalid`, `token_expired`), never quoting the token."""
@@ -154,9 +173,25 @@ class SubjectTokens:
         return Subject(user_id=subject)
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """The claims, once the signature is right; times and audience are still to be looked at."""
+        """The claims, once the signature is right; times and audience are still to be looked at.
+
+        A page sends one token many times. What was right stays so as long as the very same key stands in the file,
+        so a removed or replaced one ends it.
+        """
         if len(token) > _LONGEST or not token.isascii():
             raise _wrong("it is no token")
+        digest = sha256(token.encode("ascii")).digest()
+        known = self._verified.get(digest)
+        if known is not None and self._keys.find(known.kid) is known.key:
+            self._verified.move_to_end(digest)
+            return known.claims
+        verified = self._verify(token)
+        self._verified[digest] = verified
+        if len(self._verified) > _REMEMBERED:
+            self._verified.popitem(last=False)
+        return verified.claims
+
+    def _verify(self, token: str) -> _Verified:
         try:
             header = jwt.get_unverified_header(token)
             kid = header.get("kid")
@@ -167,7 +202,8 @@ class SubjectTokens:
             algorithm, key = found
             # Times are ours to judge, by the injected clock; the library looks at the signature alone.
             options = {f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-            return jwt.decode(token, key, algorithms=[algorithm], options=cast(Any, options))
+            claims = jwt.decode(token, key, algorithms=[algorithm], options=cast(Any, options))
+            return _Verified(cast(str, kid), found, claims)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise _wrong("its signature or its form is wrong") from None
 
@@ -185,14 +221,15 @@ def _wrong(why: str) -> Invalid:
 
 def _ready(key: SubjectKey) -> Any:
     if key.algorithm == "ES256":
-        return _public(key.key)
+        return public(key.key)
     secret = base64.urlsafe_b64decode(key.key + "=" * (-len(key.key) % 4))
     if len(secret) < 32:
         raise ValueError("a shared secret has at least 32 bytes")
     return secret
 
 
-def _public(pem: str) -> EllipticCurvePublicKey:
+def public(pem: str) -> EllipticCurvePublicKey:
+    """The key in PEM, if it is one for ES256. Raises SettingsError."""
     try:
         key = load_pem_public_key(pem.encode("ascii"))
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -13,6 +13,7 @@ from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor, decode_cursor
 from heedful.log.log import Log
 from heedful.objects.folder import Folder
+from heedful.records.audit import Audit
 from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
@@ -60,6 +61,8 @@ class Engine:
     """The services of one process, wired (`compose`)."""
 
     keys: Keys
+    audit: Audit | None = None
+    """What changes of definitions are told to; None where nothing is kept."""
 
     def __init__(
         self,
@@ -265,6 +268,8 @@ class Engine:
             self.snapshot()
         self._log.close()
         self.placements.close()
+        if self.audit is not None:
+            self.audit.close()
 
     def _answer(self, waiting: Waiting, *, behind: bool) -> None:
         if waiting.answered:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from heedful.pipeline.rules import read_rules
-from heedful.records.records import Action, Definition, Draft, Records
+from heedful.records.audit import TERMINAL, Audit
+from heedful.records.records import Action, Definition, Draft, Heard, Records
 from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
 from heedful.vocabulary.placement import Placement, placement_of
 from heedful.vocabulary.recommendation import RecommendAnswer
@@ -74,11 +75,14 @@ class Placements:
         clock: Clock,
         *,
         sources: Sequence[str] = (),
+        audit: Audit | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """sources: the names that a placement's `sources` may give. ticks: seconds, for looking again."""
+        """sources: the names that a placement's `sources` may give. audit: told of every change before it is made.
+        ticks: seconds, for looking again."""
         self._records = records
         self._clock = clock
+        self._audit = audit
         self.sources = tuple(sources)
         self._ticks = ticks
         self._next_look = 0.0
@@ -135,24 +139,40 @@ class Placements:
         return placement
 
     def put(
-        self, name: str, body: object, *, author: str, note: str = "", expected: int | None = None
+        self,
+        name: str,
+        body: object,
+        *,
+        author: str,
+        note: str = "",
+        expected: int | None = None,
+        actor: str = "",
     ) -> PlacementVersion:
         """Define `name`; in force for the next answer, durable on return.
 
-        expected: as `Records.put` has it. Raises Invalid, Conflict, RecordsUnavailable.
+        expected: as `Records.put` has it. actor: how the audit names the author, `terminal` when left out.
+
+        Raises Invalid, Conflict, RecordsUnavailable.
         """
         content = msgspec.json.encode(self.checked(name, body))
-        return self._change(name, content, "put", author, note, expected)
+        return self._change(name, content, "put", author, note, expected, actor)
 
     def delete(
-        self, name: str, *, author: str, note: str = "", expected: int | None = None
+        self, name: str, *, author: str, note: str = "", expected: int | None = None, actor: str = ""
     ) -> PlacementVersion:
         """Take the definition away: what is built in holds again. Raises NotFound, Conflict."""
         self._current(name)
-        return self._change(name, b"", "delete", author, note, expected)
+        return self._change(name, b"", "delete", author, note, expected, actor)
 
     def rollback(
-        self, name: str, version: int, *, author: str, note: str = "", expected: int | None = None
+        self,
+        name: str,
+        version: int,
+        *,
+        author: str,
+        note: str = "",
+        expected: int | None = None,
+        actor: str = "",
     ) -> PlacementVersion:
         """Append a version that is like `version`. Raises NotFound, Invalid if that one deletes, Conflict."""
         found = self._records.version(KIND, name, version)
@@ -163,21 +183,37 @@ class Placements:
                 "request_invalid", f"version {version} is a deletion; delete instead", path="version"
             )
         self.checked(name, msgspec.json.decode(found.body))
-        return self._change(name, found.body, "rollback", author, note, expected)
+        return self._change(name, found.body, "rollback", author, note, expected, actor)
 
     def close(self) -> None:
         """Let go of the records."""
         self._records.close()
 
     def _change(
-        self, name: str, body: bytes, action: Action, author: str, note: str, expected: int | None
+        self, name: str, body: bytes, action: Action, author: str, note: str, expected: int | None, actor: str
     ) -> PlacementVersion:
         if len(note) > MOST_NOTE:
             raise Invalid("request_invalid", f"a note has at most {MOST_NOTE} characters", path="note")
         draft = Draft(KIND, name, body, author, self._clock.now(), note, action)
-        made = self._records.put(draft, expected=expected)
+        made = self._records.put(draft, expected=expected, tell=self._telling(actor or TERMINAL, action))
         self._look()
         return _version(made)
+
+    def _telling(self, actor: str, action: Action) -> Heard | None:
+        audit = self._audit
+        if audit is None:
+            return None
+
+        def tell(before: Definition | None, after: Definition) -> None:
+            audit.tell(
+                actor,
+                f"{KIND}.{action}",
+                f"{KIND}:{after.name}",
+                before=None if before is None else (before.version, before.body),
+                after=(after.version, after.body),
+            )
+
+        return tell
 
     def _current(self, name: str) -> Definition:
         found = self._records.current(KIND, name)

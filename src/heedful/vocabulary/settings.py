@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from heedful.vocabulary.access_settings import AccessSettings, HttpSettings
 from heedful.vocabulary.kinds import Meaning
 
 
@@ -64,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: ModelSettings = ModelSettings()
     decisions: DecisionSettings = DecisionSettings()
     metrics: MetricsSettings = MetricsSettings()
+    access: AccessSettings = AccessSettings()
+    http: HttpSettings = HttpSettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[3]
 WRITE, SECRET = "pk_a-write-key-for-the-tests-0001", "sk_a-secret-key-for-the-tests-0001"
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+_ADDRESS = re.compile(r"https?://127\.0\.0\.1:(\d+)")
 
 
 def environment(*, keys: bool = True) -> dict[str, str]:

@@ -12,8 +12,10 @@ import pytest
 
 from heedful.faces.http.app import build
 from heedful.faces.http.dispatch import Dispatcher
+from heedful.faces.http.door import Door
 from heedful.records.keys import KeyKind, Keys
 from tests.faces.http.asgi import Caller, Runs
+from tests.faces.http.doors import door_in
 from tests.faces.http.memory_engine import MemoryEngine
 
 
@@ -50,8 +52,17 @@ def engine(keys: Keys) -> MemoryEngine:
 
 
 @pytest.fixture
-def app(engine: MemoryEngine) -> Dispatcher:
-    return build(engine)
+def door(tmp_path: Path) -> Iterator[Door]:
+    """Accounts beside `keys`."""
+    made = door_in(tmp_path)
+    yield made
+    made.administer.close()
+
+
+@pytest.fixture
+def app(engine: MemoryEngine, door: Door) -> Dispatcher:
+    door.administer.keys = engine.keys
+    return build(engine, door=door)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heedful.faces.http.addresses import NOWHERE, place, proxies
-from heedful.faces.http.cookies import NAME, cookie, no_cookie, session_of
+from heedful.faces.http.cookies import NAME, PLAIN_NAME, Jar
 from heedful.faces.http.limits import Buckets, Rate
 from heedful.vocabulary.errors import SettingsError
 
@@ -111,13 +111,13 @@ def test_a_proxy_that_is_no_network_is_refused() -> None:
 
 
 def test_the_cookie_is_for_this_host_alone_and_for_no_script() -> None:
-    name, value = cookie("abc")
+    name, value = Jar().cookie("abc")
     assert name == b"set-cookie"
     first, *rest = value.decode().split("; ")
     assert first == f"{NAME}=abc"
     assert NAME.startswith("__Host-")
     assert set(rest) == {"Path=/", "Max-Age=43200", "Secure", "HttpOnly", "SameSite=Lax"}
-    assert b"Max-Age=0" in no_cookie()[1]
+    assert b"Max-Age=0" in Jar().no_cookie()[1]
 
 
 @pytest.mark.parametrize(
@@ -128,5 +128,16 @@ def test_the_cookie_is_for_this_host_alone_and_for_no_script() -> None:
     ],
 )  # fmt: skip
 def test_a_session_is_read_from_its_own_cookie_only(header: str, found: str | None) -> None:
-    assert session_of({b"cookie": header.encode()}) == found
-    assert session_of({}) is None
+    assert Jar().session_of({b"cookie": header.encode()}) == found
+    assert Jar().session_of({}) is None
+
+
+def test_without_tls_the_cookie_has_another_name_and_the_one_for_tls_is_not_read() -> None:
+    jar = Jar(secure=False)
+    _, value = jar.cookie("abc")
+    assert value.startswith(b"heedful=abc; Path=/;")
+    assert b"Secure" not in value
+    assert b"HttpOnly; SameSite=Lax" in value
+    assert jar.session_of({b"cookie": f"{PLAIN_NAME}=abc".encode()}) == "abc"
+    assert jar.session_of({b"cookie": f"{NAME}=abc".encode()}) is None
+    assert Jar().session_of({b"cookie": f"{PLAIN_NAME}=abc".encode()}) is None

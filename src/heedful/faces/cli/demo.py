@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from heedful.faces.http.serve import ServeSettings
 from heedful.playground.live import Live
 from heedful.playground.world import World
 from heedful.records.keys import KeyKind
+from heedful.services.administer import TERMINAL, Administer
 from heedful.services.engine import Engine
 from heedful.services.holdout import Holdout
 from heedful.vault.pseudonyms import Pseudonyms
@@ -55,7 +57,9 @@ def add_to(app: typer.Typer) -> None:
             folder = data or Path(temporary)
             keys, _ = opener.keys(folder)
             _let_everybody_see(folder)
-            write, secret = keys.create(KeyKind.WRITE, "demo"), keys.create(KeyKind.SECRET, "demo")
+            with closing(Administer(folder, keys=keys)) as administer:
+                write, _ = administer.create_key(TERMINAL, KeyKind.WRITE, "demo")
+                secret, _ = administer.create_key(TERMINAL, KeyKind.SECRET, "demo")
             _open_the_shop(opener, folder, world)
             code = run_server(
                 opener,

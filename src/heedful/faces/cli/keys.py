@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from heedful.faces.cli.console import out, say_json, say_table
-from heedful.faces.cli.opener import Data, Json
+from heedful.faces.cli.opener import Data, Json, administering
 from heedful.records.keys import KeyKind, Keys, Restrictions
+from heedful.services.administer import TERMINAL
 from heedful.vocabulary.access import ALL_SCOPES, Scope
 from heedful.vocabulary.errors import Invalid
 
@@ -39,7 +40,8 @@ def create(
         raise Invalid("scope_invalid", f"a scope is one of {', '.join(Scope)}, not {unknown!r}")
     scopes = tuple(map(Scope, scope)) if scope else None
     limits = Restrictions(scopes, tuple(origin or ()), per_minute)
-    raw = Keys(data / "keys.json").create(KeyKind(kind), label, limits)
+    with administering(data) as administer:
+        raw, _ = administer.create_key(TERMINAL, KeyKind(kind), label, limits)
     out.print(raw, markup=False, highlight=False)
 
 
@@ -83,5 +85,6 @@ def _may(scopes: tuple[str, ...]) -> str:
 @app.command()
 def revoke(data: Data, key: Annotated[str, typer.Argument(help="The key's id, from `keys list`.")]) -> None:
     """Revoke a key for good. A running server knows it within a second."""
-    Keys(data / "keys.json").revoke(key)
+    with administering(data) as administer:
+        administer.revoke_key(TERMINAL, key)
     out.print(f"revoked {key}")

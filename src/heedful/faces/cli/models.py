@@ -9,11 +9,12 @@ import msgspec
 import typer
 
 from heedful.faces.cli.console import out, progress, say_json, say_table
-from heedful.faces.cli.opener import Data, Json, opener_of, there
+from heedful.faces.cli.opener import Data, Json, administering, opener_of, there
 from heedful.models.kinds import RANKERS, ranker_of
 from heedful.models.metrics.intervals import Estimate, Refusal
 from heedful.models.shelf import Shelf, Version
 from heedful.objects.folder import Folder
+from heedful.services.administer import TERMINAL
 
 app = typer.Typer(help="Fit, list, show, promote and roll back fitted models.", no_args_is_help=True)
 
@@ -96,19 +97,34 @@ def show(data: Data, model: Model, as_json: Json = False) -> None:
 @app.command()
 def promote(data: Data, model: Model, as_json: Json = False) -> None:
     """Put a model in force, in one step. A running server takes it up by itself."""
-    _say(shelf_of(data).promote(model), as_json)
+    shelf = shelf_of(data)
+    found = shelf.find(model)
+    if not found.stale:  # a stale one is refused
+        before = shelf.in_force(found.facts.place)
+        with administering(data) as administer:
+            administer.audit.tell(
+                TERMINAL, "model.promote", f"model:{found.id}", before=_id(before), after=found.id
+            )
+    _say(shelf.promote(model), as_json)
 
 
 @app.command()
 def rollback(data: Data, place: Place = "ranker", as_json: Json = False) -> None:
     """Go back to the model that was in force before; without one, to none."""
-    version = shelf_of(data).rollback(place)
+    shelf = shelf_of(data)
+    with administering(data) as administer:
+        administer.audit.tell(TERMINAL, "model.rollback", f"place:{place}", before=_id(shelf.in_force(place)))
+    version = shelf.rollback(place)
     if version is not None:
         _say(version, as_json)
     elif as_json:
         say_json(None)
     else:
         out.print(f"no model is in force as {place}", markup=False, highlight=False)
+
+
+def _id(version: Version | None) -> str | None:
+    return None if version is None else version.id
 
 
 def shelf_of(data: Path) -> Shelf:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -12,6 +12,7 @@ import typer
 
 from heedful.log.log import LogReader
 from heedful.records.keys import Keys
+from heedful.services.administer import Administer
 from heedful.services.engine import Engine
 from heedful.services.evaluate.evaluate import Systems
 from heedful.services.fit.refit import Verdict
@@ -40,6 +41,7 @@ class Opener:
     snapshot: brings a folder's newest snapshot up to date beside a running server.
     fit: fits a ranker to a folder's log, beside a running server too (`compose.fit_beside`).
     replaying: what `heedful replay` compares, and how it reads a log.
+    settings: a folder's settings; the defaults when left out.
     """
 
     engine: Callable[..., Engine]
@@ -47,6 +49,12 @@ class Opener:
     snapshot: Callable[..., str | None]
     fit: Callable[..., Verdict]
     replaying: Callable[[], Replaying] | None = None
+    settings: Callable[[Path], Settings] | None = None
+
+
+def administering(data: Path) -> AbstractContextManager[Administer]:
+    """The accounts of a folder, for one command: the audit's file is let go of at the end."""
+    return closing(Administer(data))
 
 
 def opener_of(context: typer.Context) -> Opener:

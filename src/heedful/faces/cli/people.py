@@ -6,16 +6,15 @@ A password is asked for, or read from standard input; it is never an argument, w
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from heedful.faces.cli.console import out, say_json, say_table
-from heedful.faces.cli.opener import Data, Json, there
+from heedful.faces.cli.opener import Data, Json, administering, there
 from heedful.records.passwords import ADVISED, check
 from heedful.records.people import People
-from heedful.records.sessions import Sessions
+from heedful.services.administer import TERMINAL, new_password
 from heedful.vocabulary.access import Role
 from heedful.vocabulary.errors import Invalid
 
@@ -32,15 +31,16 @@ def add(
     """Let somebody in. The password is asked for, or read as one line of standard input."""
     wanted = _role(role)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    people = _people(data)
-    person = people.add(name, wanted, _password(name))
+    hash_ = new_password(_password(name), name)
+    with administering(data) as administer:
+        person = administer.add_person(TERMINAL, name, wanted, hash_)
     _say(f"added {person.name} as {person.role}")
 
 
 @app.command("list")
 def list_(data: Data, as_json: Json = False) -> None:
     """Show everybody with their role."""
-    told = [person.told() for person in _people(there(data)).list()]
+    told = [person.told() for person in People(there(data) / "people.json").list()]
     if as_json:
         say_json(told)
     else:
@@ -51,30 +51,27 @@ def list_(data: Data, as_json: Json = False) -> None:
 @app.command("role")
 def role_(data: Data, name: Name, role: Annotated[str, typer.Argument(help=f"One of {_ROLES}.")]) -> None:
     """Give somebody another role. They must log in again."""
-    _, after = _people(there(data)).set_role(name, _role(role))
+    wanted = _role(role)
+    with administering(there(data)) as administer:
+        after = administer.set_role(TERMINAL, name, wanted)
     _say(f"{after.name} is {after.role} now")
 
 
 @app.command()
 def remove(data: Data, name: Name) -> None:
     """Let somebody in no more. A running server knows it within a second."""
-    people = _people(there(data))
-    gone = people.remove(name)
-    Sessions(data / "sessions.json", people).close_all(gone.id)
+    with administering(there(data)) as administer:
+        gone = administer.remove_person(TERMINAL, name)
     _say(f"removed {gone.name}")
 
 
 @app.command()
 def reset(data: Data, name: Name) -> None:
     """Give somebody another password. Their sessions are over."""
-    people = _people(there(data))
-    _, after = people.reset(name, _password(name))
-    closed = Sessions(data / "sessions.json", people).close_all(after.id)
+    hash_ = new_password(_password(name), name)
+    with administering(there(data)) as administer:
+        after, closed = administer.set_password(TERMINAL, name, hash_)
     _say(f"{after.name} has another password now; {closed} sessions are over")
-
-
-def _people(data: Path) -> People:
-    return People(data / "people.json")
 
 
 def _role(text: str) -> Role:

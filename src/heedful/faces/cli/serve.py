@@ -15,9 +15,12 @@ import typer
 from heedful.faces.cli.console import FIRST_START, err, out, progress
 from heedful.faces.cli.opener import Data, Opener, opener_of
 from heedful.faces.http.app import build
-from heedful.faces.http.serve import Server, ServeSettings
+from heedful.faces.http.door import check_door, door_of
+from heedful.faces.http.serve import Server, ServeSettings, loopback
 from heedful.records.keys import Keys
+from heedful.services.administer import TERMINAL, Administer
 from heedful.services.engine import Engine
+from heedful.vocabulary.settings import Settings
 
 _log = structlog.get_logger("heedful.serve")
 
@@ -38,7 +41,13 @@ def add_to(app: typer.Typer) -> None:
         private_key: Annotated[Path | None, typer.Option(help="PEM private key of the certificate.")] = None,
     ) -> None:
         """Serve the HTTP API. Exit code 1 if the log can take no more writes."""
-        settings = ServeSettings(host=host, port=port, certificate=certificate, private_key=private_key)
+        http = said(opener_of(context), data).http
+        settings = ServeSettings(
+            host=host,
+            port=port,
+            certificate=certificate or (data / http.certificate if http.certificate else None),
+            private_key=private_key or (data / http.key if http.key else None),
+        )
         keys, made = opener_of(context).keys(data)
         for kind, key in made:
             out.print(f"{kind} key, shown only now: {key}", markup=False, highlight=False, soft_wrap=True)
@@ -47,8 +56,16 @@ def add_to(app: typer.Typer) -> None:
             raise typer.Exit(code)
 
 
+def said(opener: Opener, data: Path) -> Settings:
+    """The settings of a folder."""
+    return Settings() if opener.settings is None else opener.settings(data)
+
+
 def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, ready: Ready) -> int:
     """Serve until stopped; returns 1 if the log stopped, 0 otherwise."""
+
+    told_settings = said(opener, data)
+    check_door(told_settings.access, told_settings.http, alone=loopback(settings.host))
 
     async def main() -> int:
         loop = asyncio.get_running_loop()
@@ -59,7 +76,10 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
         try:
             engine.later = loop.call_later
             engine.keys = keys
-            server = Server(build(engine), keys, settings)
+            administer = Administer(data, settings=told_settings.access, keys=keys, audit=engine.audit)
+            administer.audit.tell(TERMINAL, "server.start", "settings", after=told_settings)
+            door = door_of(administer, told_settings.access, told_settings.http)
+            server = Server(build(engine, door=door), keys, settings)
             watching = asyncio.create_task(_watch(engine, server, data))
             await server.serve(lambda address: ready(address, engine))
             watching.cancel()

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from heedful.faces.cli.console import out, say_json, say_table
-from heedful.faces.cli.opener import Data, Json, there
+from heedful.faces.cli.opener import Data, Json, administering, there
 from heedful.records.subject_keys import SubjectKeys
+from heedful.services.administer import TERMINAL
 
 app = typer.Typer(
     help="Make, list and remove the keys that subject tokens are checked with.", no_args_is_help=True
@@ -21,7 +22,8 @@ Kid = Annotated[str, typer.Option(help="The key's name in tokens; made when left
 @app.command()
 def create(data: Data, kid: Kid = "") -> None:
     """Make a shared secret for HS256 and show it once."""
-    made, secret = _keys(data).create(kid)
+    with administering(data) as administer:
+        made, secret = administer.create_token_key(TERMINAL, kid)
     out.print(f"{made} {secret}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -32,7 +34,8 @@ def add(
     kid: Kid = "",
 ) -> None:
     """Take a public key for ES256. The private one stays where tokens are signed."""
-    key = _keys(data).add(file.read_text(encoding="ascii", errors="replace"), kid)
+    with administering(data) as administer:
+        key = administer.add_token_key(TERMINAL, file.read_text(encoding="ascii", errors="replace"), kid)
     out.print(key.kid, markup=False, highlight=False)
 
 
@@ -40,7 +43,8 @@ def add(
 def list_(data: Data, as_json: Json = False) -> None:
     """Show every key's name, never the key."""
     head = ("kid", "algorithm", "created")
-    rows = [(key.kid, key.algorithm, key.created) for key in _keys(there(data)).list()]
+    keys = SubjectKeys(there(data) / "subject-keys.json")
+    rows = [(key.kid, key.algorithm, key.created) for key in keys.list()]
     if as_json:
         say_json([dict(zip(head, row, strict=True)) for row in rows])
     else:
@@ -50,9 +54,6 @@ def list_(data: Data, as_json: Json = False) -> None:
 @app.command()
 def remove(data: Data, kid: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
     """Take no more tokens of this key. A running server knows it within a second."""
-    _keys(there(data)).remove(kid)
+    with administering(there(data)) as administer:
+        administer.remove_token_key(TERMINAL, kid)
     out.print(f"removed {kid}", markup=False, highlight=False)
-
-
-def _keys(data: Path) -> SubjectKeys:
-    return SubjectKeys(data / "subject-keys.json")

@@ -7,6 +7,7 @@ wrote it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from heedful.faces.http.exchange import Headers, Scope
@@ -38,10 +39,14 @@ def place(scope: Scope, trusted: Sequence[Network] = ()) -> str:
     entry that is no address ends the search at the proxy that passed it on.
     """
     client = scope.get("client")
-    address = None if client is None else _parsed(client[0])
+    if client is None:
+        return NOWHERE
+    if not trusted:
+        return _place_of(client[0])
+    address = _parsed(client[0])
     if address is None:
         return NOWHERE
-    if trusted and _within(address, trusted):
+    if _within(address, trusted):
         fields = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         for entry in reversed(b",".join(fields).split(b",")[-_MOST:]):
             before = _parsed(entry.decode("latin-1").strip())
@@ -53,6 +58,13 @@ def place(scope: Scope, trusted: Sequence[Network] = ()) -> str:
     return prefix(address)
 
 
+@lru_cache(maxsize=4_096)
+def _place_of(text: str) -> str:
+    """The place of a connection, kept since the same ones ask again: to parse an address costs more than a key."""
+    address = _parsed(text)
+    return NOWHERE if address is None else prefix(address)
+
+
 def prefix(address: Address) -> str:
     """The address if it is IPv4, also mapped into IPv6; otherwise its /64."""
     if isinstance(address, IPv4Address):
@@ -60,6 +72,11 @@ def prefix(address: Address) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+def here(place: str) -> bool:
+    """Whether what `place` gave is this machine."""
+    return place.startswith("127.") or place == "::/64"
 
 
 def local(scope: Scope, headers: Headers) -> bool:

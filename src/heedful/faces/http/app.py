@@ -12,20 +12,26 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from heedful.faces.engine import Engine
-from heedful.faces.http import openapi, origins
+from heedful.faces.http import api_keys, auditing, openapi, origins, people, session
+from heedful.faces.http.anonymous import anonymous
+from heedful.faces.http.api_keys import ApiKeys
 from heedful.faces.http.asking import for_items, for_variants
+from heedful.faces.http.auditing import Auditing
 from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
+from heedful.faces.http.door import Door
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.operations import Live, Operations, Ready
+from heedful.faces.http.people import PeopleRoutes
 from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
+from heedful.faces.http.session import Session
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
@@ -33,14 +39,20 @@ from heedful.vocabulary.recall import RecalledDecision
 
 
 def build(
-    engine: Engine, *, gate: Gate | None = None, guard: Guard | None = None, access_log: bool = False
+    engine: Engine,
+    *,
+    gate: Gate | None = None,
+    guard: Guard | None = None,
+    door: Door | None = None,
+    access_log: bool = False,
 ) -> Dispatcher:
     """The whole HTTP face over `engine`. Raises LookupError for a route without a rule.
 
-    gate: bounds what may wait at once. guard: who may do what; API keys alone when left out.
+    gate: bounds what may wait at once. door: the accounts; without it nobody logs in and nothing is administered.
+    guard: who may do what; the door's when left out, and API keys alone without a door.
     """
     gate = gate or Gate()
-    guard = guard or Guard(lambda: engine.keys)
+    guard = guard or (Guard(lambda: engine.keys) if door is None else door.guard)
     meters = Meters(engine)
     framework = FastAPI(
         title=openapi.TITLE,
@@ -62,6 +74,10 @@ def build(
         *Decisions(engine).routes(),
         *Measuring(engine, meters).routes(),
         *Placements(engine, gate).routes(),
+        *Session(door, gate).routes(),
+        *PeopleRoutes(door, gate).routes(),
+        *ApiKeys(door, gate).routes(),
+        *Auditing(door, gate).routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -76,12 +92,15 @@ def build(
     for kind in (Problem, HeedfulError, Exception):
         framework.add_exception_handler(kind, _refused)
     framework.add_exception_handler(Disconnected, _gone)
-    return Dispatcher(hot_routes(engine, gate, meters, guard), framework, meters, access_log=access_log)
+    return Dispatcher(hot_routes(engine, gate, meters, guard, door), framework, meters, access_log=access_log)
 
 
-def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict[str, HotRoute]:
+def hot_routes(
+    engine: Engine, gate: Gate, meters: Meters, guard: Guard, door: Door | None = None
+) -> dict[str, HotRoute]:
     """The routes that must be fast, by path."""
     collecting = Collecting(engine, gate, meters, guard)
+    gives = anonymous(door, gate)
     routes = {}
 
     def route(name: str, handlers: dict[str, Handler], *always: tuple[bytes, bytes]) -> HotRoute:
@@ -89,7 +108,8 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict
         for method, each in handlers.items():
             rule = rule_of(method, name)
             guarded = _guarded_hot(each, rule, guard)
-            kept[method] = origins.shared(guarded, lambda: engine.keys) if rule.subject else guarded
+            about_somebody = rule.subject or each is gives
+            kept[method] = origins.shared(guarded, lambda: engine.keys) if about_somebody else guarded
         return HotRoute(name, kept, meters.route(name), always)
 
     for name, method in {**{method: method for method in METHODS}, **SHORT}.items():
@@ -105,6 +125,7 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict
     asking = {
         recommend: for_items(engine, gate, meters).post,
         decide: for_variants(engine, gate, meters).post,
+        "/v1/anonymous": gives,
     }
     for path, post in asking.items():
         routes[path] = route(path, {"POST": post, "OPTIONS": preflight})
@@ -143,7 +164,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
     )
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
-        PlacementVersions, Preview,
+        PlacementVersions, Preview, *session.SHAPES, *people.SHAPES, *api_keys.SHAPES, *auditing.SHAPES,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from heedful.faces.http import cookies
-from heedful.faces.http.addresses import Network, local, place
+from heedful.faces.http.addresses import Network, here, local, place
 from heedful.faces.http.credentials import CHALLENGE, known, presented
 from heedful.faces.http.exchange import Headers, Scope
 from heedful.faces.http.limits import Limits
@@ -49,6 +49,8 @@ class Rule(msgspec.Struct, frozen=True):
     in_body: the key may stand in the body, where only the handler finds it.
     people: whether a person who is logged in may use it.
     subject: whether a write key will do beside the proof of a subject, for that subject's own answers.
+    person: for whoever is logged in, with any role, and for no key.
+    own_page: for our own page alone, though nobody is logged in yet.
     """
 
     scope: Grant | None
@@ -56,12 +58,16 @@ class Rule(msgspec.Struct, frozen=True):
     in_body: bool = False
     people: bool = True
     subject: bool = False
+    person: bool = False
+    own_page: bool = False
 
 
 OPEN = Rule(None)
 COLLECT = Rule(Grant.EVENTS_WRITE, in_body=True, people=False)
 _ASK = Rule(Grant.RECOMMEND_READ, subject=True)
 _TOLD = Rule(Grant.OPERATIONS_READ, local=True)
+_PERSON = Rule(None, person=True)
+_ADMIN = Rule(Grant.ADMIN)
 _CALLS = (
     "identify", "track", "page", "screen", "group", "alias", "batch", "import", "i", "t", "p", "s", "g", "a",
     "b",
@@ -92,6 +98,27 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("GET", f"{_PLACEMENT}/versions"): Rule(Grant.PLACEMENTS_READ),
     ("POST", f"{_PLACEMENT}/rollback"): Rule(Grant.PLACEMENTS_WRITE),
     ("POST", f"{_PLACEMENT}/preview"): Rule(Grant.PLACEMENTS_WRITE),
+    ("POST", "/v1/anonymous"): Rule(Grant.EVENTS_WRITE, people=False),
+    ("OPTIONS", "/v1/anonymous"): OPEN,
+    ("POST", "/v1/login"): Rule(None, own_page=True),
+    ("POST", "/v1/logout"): _PERSON,
+    ("GET", "/v1/session"): _PERSON,
+    ("POST", "/v1/session/password"): _PERSON,
+    ("GET", "/v1/people"): _ADMIN,
+    ("POST", "/v1/people"): _ADMIN,
+    ("PUT", "/v1/people/{person_id}"): _ADMIN,
+    ("DELETE", "/v1/people/{person_id}"): _ADMIN,
+    ("GET", "/v1/people/{person_id}/sessions"): _ADMIN,
+    ("DELETE", "/v1/people/{person_id}/sessions"): _ADMIN,
+    ("GET", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys"): _ADMIN,
+    ("DELETE", "/v1/keys/{key_id}"): _ADMIN,
+    ("GET", "/v1/tokens"): _ADMIN,
+    ("POST", "/v1/tokens"): _ADMIN,
+    ("DELETE", "/v1/tokens/{kid}"): _ADMIN,
+    ("GET", "/v1/audit"): _ADMIN,
+    ("GET", "/v1/audit/head"): _ADMIN,
+    ("POST", "/v1/audit/verify"): _ADMIN,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): _TOLD,
@@ -124,6 +151,19 @@ class Caller(msgspec.Struct, frozen=True):
         if self.person is not None:
             return f"person:{self.person.id}"
         return "anybody" if self.key is None else f"key:{self.key.id}"
+
+    @property
+    def allowed(self) -> frozenset[Grant]:
+        """What the caller may do."""
+        if self.person is not None:
+            return self.person.allowed
+        return frozenset() if self.key is None else self.key.allowed
+
+    def check_may_give(self, grants: frozenset[Grant]) -> None:
+        """Raise Problem (`scope_missing`) unless the caller holds all of `grants`: nobody gives what they lack."""
+        lacking = sorted(grants - self.allowed)
+        if lacking:
+            raise Problem("scope_missing", f"This gives {lacking[0]}, which you do not have yourself.")
 
     def own(self, question: Question) -> Question:
         """The question as this caller may ask it. For a proven subject: about that subject, and without what shows
@@ -159,8 +199,7 @@ class Guard:
     keys: gives the API keys. tokens, anonymous: how a subject is proven; without both, write keys only send.
     sessions: people who logged in; without it nobody is.
     limits: how often anybody may ask; without it, as often as they like.
-    trusted: the proxies whose X-Forwarded-For counts. site: the origins of our own pages, exactly; without any, a
-    page is ours if its origin names the same host as the request.
+    trusted: the proxies whose X-Forwarded-For counts. jar: the cookie of sessions, and which pages are ours.
     """
 
     def __init__(
@@ -172,7 +211,7 @@ class Guard:
         sessions: Sessions | None = None,
         limits: Limits | None = None,
         trusted: tuple[Network, ...] = (),
-        site: tuple[str, ...] = (),
+        jar: cookies.Jar | None = None,
     ) -> None:
         self._keys = keys
         self._tokens = tokens
@@ -180,19 +219,23 @@ class Guard:
         self._sessions = sessions
         self._limits = limits
         self._trusted = trusted
-        self._site = site
+        self._jar = jar or cookies.Jar()
 
     def admit(self, rule: Rule, scope: Scope, headers: Headers) -> Caller:
         """Who asks, if they may. Where the key may stand in the body and no other is given: anybody; the handler
         then calls `admit_key`. Raises Problem."""
-        if rule.scope is None or (rule.local and local(scope, headers)):
+        if rule.own_page:
+            cookies.check_own_page(scope["method"], headers, self._jar.site)
+        open_ = rule.scope is None and not rule.person
+        if open_ or (rule.local and local(scope, headers)):
             return ANYBODY
         if self._limits is None:
             return self._found(rule, scope, headers)
         try:
             return self._found(rule, scope, headers)
         except Problem as problem:
-            if problem.status == 401 and problem.code != "key_missing":
+            sent = b"authorization" in headers or self._jar.session_of(headers) is not None
+            if problem.status == 401 and problem.code != "key_missing" and sent:
                 self._limits.refused(place(scope, self._trusted))
             raise
 
@@ -215,29 +258,35 @@ class Guard:
         if key.origins:
             _check_origin(key, headers)
         if self._limits is not None:
-            if key.kind is KeyKind.WRITE:
-                self._limits.place(place(scope, self._trusted))
+            where = place(scope, self._trusted) if key.kind is KeyKind.WRITE else ""
+            if where and not here(where):  # an untold proxy on this machine would be counted for everybody
+                self._limits.place(where)
             self._limits.key(key.id, key.per_minute)
         return caller
 
     def _found(self, rule: Rule, scope: Scope, headers: Headers) -> Caller:
         raw = presented(headers)
+        if raw is not None and rule.person:
+            known(self._keys(), raw)
+            raise Problem("key_not_allowed", "This is for people who are logged in, and no key does it.")
         if raw is not None:
             return self.admit_key(rule, raw, scope, headers)
         if self._sessions is not None and rule.people:
-            session = cookies.session_of(headers)
+            session = self._jar.session_of(headers)
             if session is not None:
                 return self._person(self._sessions, rule, session, scope, headers)
         if rule.in_body:
             return ANYBODY
+        if rule.person:
+            raise Problem("session_over", "Nobody is logged in.")
         raise Problem("key_missing", "This route needs a secret key.", headers=CHALLENGE)
 
     def _person(self, sessions: Sessions, rule: Rule, session: str, scope: Scope, headers: Headers) -> Caller:
         person = sessions.check(session)
         if person is None:
             raise Problem("session_over", "The session is over, or there never was one.")
-        cookies.check_own_page(scope["method"], headers, self._site)
-        if rule.scope not in person.allowed:
+        cookies.check_own_page(scope["method"], headers, self._jar.site)
+        if rule.scope is not None and rule.scope not in person.allowed:
             raise _lacks(rule)
         return Caller(person=person)
 

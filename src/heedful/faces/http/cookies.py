@@ -8,6 +8,7 @@ that they cannot add without our leave, and name our origin.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from heedful.faces.http.exchange import Headers
 from heedful.faces.http.problem import Problem
@@ -15,6 +16,8 @@ from heedful.records.sessions import ABSOLUTE
 from heedful.vocabulary.time import SECOND
 
 NAME = "__Host-heedful"
+PLAIN_NAME = "heedful"
+"""Where the cookie is not for TLS only, which only this machine may ask for: browsers keep `__Host-` to TLS."""
 OWN_PAGE = b"heedful-console"
 """The header, of any value, that our page sends with what changes anything."""
 
@@ -22,24 +25,42 @@ _SAFE = ("GET", "HEAD")
 _NEAR = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
 
 
-def cookie(session: str) -> tuple[bytes, bytes]:
-    """The header that gives a browser its session."""
-    return _header(session, ABSOLUTE // SECOND)
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """secure: whether browsers keep the cookie to TLS; without it, the cookie has another name and fewer guards.
 
+    site: the origins of our own pages, exactly; without any, the host that a request names.
+    """
 
-def no_cookie() -> tuple[bytes, bytes]:
-    """The header that takes it away."""
-    return _header("", 0)
+    secure: bool = True
+    site: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The cookie's name."""
+        return NAME if self.secure else PLAIN_NAME
 
-def session_of(headers: Headers) -> str | None:
-    """The session id in the request's cookies; None if there is none. Two of the name are as good as none."""
-    cookies = headers.get(b"cookie")
-    if cookies is None:
-        return None
-    pairs = (pair.strip().partition("=") for pair in cookies.decode("latin-1").split(";"))
-    found = [value for name, _, value in pairs if name == NAME]
-    return found[0] if len(found) == 1 and found[0] else None
+    def cookie(self, session: str) -> tuple[bytes, bytes]:
+        """The header that gives a browser its session."""
+        return self._header(session, ABSOLUTE // SECOND)
+
+    def no_cookie(self) -> tuple[bytes, bytes]:
+        """The header that takes it away."""
+        return self._header("", 0)
+
+    def session_of(self, headers: Headers) -> str | None:
+        """The session id in the request's cookies; None if there is none. Two of the name are as good as none."""
+        cookies = headers.get(b"cookie")
+        if cookies is None:
+            return None
+        pairs = (pair.strip().partition("=") for pair in cookies.decode("latin-1").split(";"))
+        found = [value for name, _, value in pairs if name == self.name]
+        return found[0] if len(found) == 1 and found[0] else None
+
+    def _header(self, value: str, seconds: int) -> tuple[bytes, bytes]:
+        secure = "Secure; " if self.secure else ""
+        text = f"{self.name}={value}; Path=/; Max-Age={seconds}; {secure}HttpOnly; SameSite=Lax"
+        return b"set-cookie", text.encode("ascii")
 
 
 def check_own_page(method: str, headers: Headers, site: tuple[str, ...] = ()) -> None:
@@ -66,11 +87,6 @@ def check_own_page(method: str, headers: Headers, site: tuple[str, ...] = ()) ->
         )
     if not ours:
         raise _forged()
-
-
-def _header(value: str, seconds: int) -> tuple[bytes, bytes]:
-    text = f"{NAME}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax"
-    return b"set-cookie", text.encode("ascii")
 
 
 def _forged() -> Problem:

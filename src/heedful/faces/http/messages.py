@@ -95,6 +95,19 @@ class ItemsCall(msgspec.Struct):
     items: list[dict[str, Any]]
 
 
+class AnonymousCall(msgspec.Struct, forbid_unknown_fields=True):
+    """cookie: whether the browser shall keep the proof, in a cookie that the page can read."""
+
+    cookie: bool = False
+
+
+class AnonymousAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A new anonymous id, and the proof that it is ours: `a1.ID.SIGNATURE`."""
+
+    anonymous_id: str
+    proof: str
+
+
 _VIEWED: dict[str, Any] = {
     "userId": "u-1",
     "messageId": "m-1",

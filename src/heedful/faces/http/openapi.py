@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from heedful.faces.http.collecting import METHODS, PIXELS, SHORT
-from heedful.faces.http.messages import CALLS, ItemsCall
+from heedful.faces.http.cookies import NAME as COOKIE
+from heedful.faces.http.messages import CALLS, AnonymousAnswer, AnonymousCall, ItemsCall
 from heedful.faces.http.problem import KINDS, ProblemDocument
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.item import Item
@@ -34,10 +35,19 @@ class Route(NamedTuple):
     document: Object
 
 
-SECRET: list[Object] = [{"secretKey": []}, {"secretKeyAsUser": []}]
-WRITE: list[Object] = [{"writeKey": []}, {"writeKeyAsUser": []}, *SECRET, {}]
+_SERVER: list[Object] = [{"secretKey": []}, {"secretKeyAsUser": []}]
+SESSION: list[Object] = [{"session": []}]
+"""Somebody who is logged in, and no key."""
+SECRET: list[Object] = [*_SERVER, *SESSION]
+"""A secret key with the scope, or somebody whose role has it."""
+PUBLIC: list[Object] = [{"writeKey": []}, {"writeKeyAsUser": []}, *_SERVER]
+WRITE: list[Object] = [*PUBLIC, {}]
 """The empty entry stands for `writeKey` in the body, which OpenAPI has no word for."""
 OPEN: list[Object] = []
+OWN: list[Object] = [
+    *SECRET, {"writeKey": [], "subjectToken": []}, {"writeKeyAsUser": [], "subjectToken": []},
+]  # fmt: skip
+"""What a public key may ask with the proof of a subject, for that subject."""
 OPERATOR: list[Object] = [{}, *SECRET]
 """Open to this machine, a secret key from elsewhere."""
 
@@ -50,6 +60,20 @@ _SCHEMES: Object = {
         "description": "A write key (pk_): may only send events.",
     },
     "writeKeyAsUser": {"type": "http", "scheme": "basic", "description": "A write key as the user name."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The session of somebody whose role has the scope. What changes something also needs the "
+        "header Heedful-Console and the Origin of our own page.",
+    },
+    "subjectToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Heedful-Subject",
+        "description": "A JSON Web Token that your server signed for the person, or an anonymous id that this "
+        "one signed.",
+    },
 }
 
 _COLLECTED: Object = {
@@ -93,9 +117,15 @@ _CHOSEN: Object = {
 }
 _REFUSALS = ("scope_missing", "origin_not_allowed", "rate_limited")
 """What a key can meet on every route that takes one."""
+_OF_PEOPLE = ("session_over", "request_forged")
+"""What somebody who is logged in can meet."""
 _ASK_ERRORS = (
     "request_invalid", "json_invalid", "json_too_deep", "encoding_invalid", "key_missing", "key_unknown",
-    "key_not_allowed", "too_large", "encoding_unknown", "overloaded",
+    "key_not_allowed", "token_invalid", "token_expired", "subject_mismatch", "too_large", "encoding_unknown",
+    "overloaded",
+)  # fmt: skip
+_ANONYMOUS_ERRORS = (
+    "request_invalid", "json_invalid", "json_too_deep", "key_missing", "key_unknown", "too_large", "overloaded",
 )  # fmt: skip
 ITEM: Object = {
     "id": "p-17",
@@ -135,7 +165,8 @@ def operation(
     responses: Object = {"200": {"description": "Done.", **({"content": answer} if answer else {})}}
     by_status: dict[int, list[str]] = {}
     refusals = _REFUSALS if "key_unknown" in errors else ()
-    for code in dict.fromkeys((*errors, *refusals, "internal")):
+    people = _OF_PEOPLE if {"session": []} in security else ()
+    for code in dict.fromkeys((*errors, *refusals, *people, "internal")):
         by_status.setdefault(KINDS[code].status, []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = failure(status, codes)
@@ -191,7 +222,7 @@ def hot_paths() -> Object:
             "recommend",
             "Ask for recommendations",
             tag="Recommend",
-            security=SECRET,
+            security=OWN,
             description="The answer reflects everything up to the position `after`, or it says `behind`.",
             body=content(RecommendRequest, _QUESTION),
             answer=content(RecommendAnswer, _ANSWER),
@@ -203,14 +234,29 @@ def hot_paths() -> Object:
             "decide",
             "Choose a variant",
             tag="Recommend",
-            security=SECRET,
+            security=OWN,
             description="Outcomes that name the `decisionId`, or that follow it, are learned from.",
             body=content(DecideRequest, _CHOICE),
             answer=content(DecideAnswer, _CHOSEN),
             errors=_ASK_ERRORS,
         )
     }
+    paths["/v1/anonymous"] = {"post": _anonymous()}
     return paths
+
+
+def _anonymous() -> Object:
+    return operation(
+        "anonymous",
+        "Get an anonymous id that proves itself",
+        tag="Recommend",
+        security=PUBLIC,
+        description="Events carry the `anonymousId`; questions about it send the `proof` as Heedful-Subject. "
+        "Nothing is kept on the device, unless `cookie` asks for it.",
+        body=content(AnonymousCall, {"cookie": False}),
+        answer=content(AnonymousAnswer, {"anonymousId": "x" * 22, "proof": f"a1.{'x' * 22}.{'y' * 22}"}),
+        errors=(*_ANONYMOUS_ERRORS, "not_ready"),
+    )
 
 
 def _collect(method: str, path: str) -> Object:
@@ -263,7 +309,7 @@ def merged(document: Object, types: Sequence[type]) -> Object:
     """The framework's `document` with the hot routes and every schema in it. `types` are more to describe."""
     shapes = dict.fromkeys(
         (*(call[0] for call in CALLS.values()), ItemsCall, CollectAnswer, RecommendRequest, RecommendAnswer,
-         DecideRequest, DecideAnswer, Item, ProblemDocument, *types)
+         DecideRequest, DecideAnswer, AnonymousCall, AnonymousAnswer, Item, ProblemDocument, *types)
     )  # fmt: skip
     _, schemas = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     paths = {**hot_paths(), **document["paths"]}

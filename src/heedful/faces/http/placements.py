@@ -187,21 +187,31 @@ class Placements:
 
     async def put(self, request: Request) -> Response:
         """Define a placement."""
-        author, name = caller_of(request.scope).name, _name(request)
+        caller, name = caller_of(request.scope), _name(request)
         expected = _expected(request)
         body = _decoded(await self._body(request), dict[str, Any])
         note = request.query_params.get("note", "")
         placements = self._engine.placements
         return _versioned(
-            _done(lambda: placements.put(name, body, author=author, note=note, expected=expected))
+            _done(
+                lambda: placements.put(
+                    name, body, author=caller.name, actor=caller.actor, note=note, expected=expected
+                )
+            )
         )
 
     async def delete(self, request: Request) -> Response:
         """Take a definition away."""
-        author, name, expected = caller_of(request.scope).name, _name(request), _expected(request)
+        caller, name, expected = caller_of(request.scope), _name(request), _expected(request)
         note = request.query_params.get("note", "")
         placements = self._engine.placements
-        return _json(_done(lambda: placements.delete(name, author=author, note=note, expected=expected)))
+        return _json(
+            _done(
+                lambda: placements.delete(
+                    name, author=caller.name, actor=caller.actor, note=note, expected=expected
+                )
+            )
+        )
 
     async def versions(self, request: Request) -> Response:
         """The versions, newest first."""
@@ -213,13 +223,18 @@ class Placements:
 
     async def rollback(self, request: Request) -> Response:
         """Bring a version back."""
-        author, name, expected = caller_of(request.scope).name, _name(request), _expected(request)
+        caller, name, expected = caller_of(request.scope), _name(request), _expected(request)
         wanted = _decoded(await self._body(request), Rollback)
         placements = self._engine.placements
         return _versioned(
             _done(
                 lambda: placements.rollback(
-                    name, wanted.version, author=author, note=wanted.note, expected=expected
+                    name,
+                    wanted.version,
+                    author=caller.name,
+                    actor=caller.actor,
+                    note=wanted.note,
+                    expected=expected,
                 )
             )
         )

@@ -49,6 +49,7 @@ KINDS = MappingProxyType({
     "token_invalid": Kind(401, "This subject token is not taken", "Sign a new one, as docs/access.md says."),
     "token_expired": Kind(401, "This subject token has expired", "Get a new one from your own server."),
     "session_over": Kind(401, "Nobody is logged in", "Log in."),
+    "login_failed": Kind(401, "The name or the password is wrong", "Try again, or ask an administrator."),
     "scope_missing": Kind(403, "This credential may not do this", "Use one that has the scope that `detail` "
                           "names."),
     "subject_mismatch": Kind(403, "This token proves somebody else", "Ask for the subject that the token names."),
@@ -59,6 +60,7 @@ KINDS = MappingProxyType({
     "not_found": Kind(404, "There is no such thing", "Check the name; /openapi.json lists every route."),
     "method_not_allowed": Kind(405, "This route does not take this method", "Use a method that Allow names."),
     "too_slow": Kind(408, "The body did not arrive in time", "Try again, with a smaller body."),
+    "name_taken": Kind(409, "This name is in use", "Take another."),
     "version_conflict": Kind(412, "Another version is in force", "Read it again, and change that one."),
     "too_large": Kind(413, "The request is too large", "Send less at a time. Nothing was stored."),
     "encoding_unknown": Kind(415, "This Content-Encoding is not known", "Send gzip, deflate or none."),
