@@ -303,7 +303,7 @@ def test_trends_of_a_category_are_those_of_then_too() -> None:
 def decisions_of(shop: Shop) -> list[tuple[SubjectId, Event, Decision]]:
     """Every decision that stands in the log."""
     shop.engine._commits.flush(1.0)
-    log = shop.engine._log
+    log = shop.engine.log
     assert isinstance(log, MemoryLog)
     found = []
     for stored in log.read(Cursor(), limit=10_000):

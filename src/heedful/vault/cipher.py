@@ -37,6 +37,10 @@ class Cipher:
         self._keys = keys
         self._context = bytes([len(context)]) + context
 
+    def is_sealed(self, body: bytes) -> bool:
+        """See `is_sealed` of this module."""
+        return is_sealed(body)
+
     def seal(self, event: EventId, subject: SubjectId, body: bytes) -> bytes:
         """`body`, sealed. Raises KeyDestroyed, or KeyUnavailable: nothing may be written then."""
         sealed = self.seal_many([(event, subject, body)])[0]
@@ -100,5 +104,5 @@ class Cipher:
 
 
 def is_sealed(body: bytes) -> bool:
-    """Whether `body` begins as a sealed one does. A plain body, MessagePack of an array, never does."""
+    """Whether `body` begins as a sealed one does. One in the clear, which begins with its version, never does."""
     return len(body) >= OVERHEAD and body[0] == VERSION

@@ -21,7 +21,7 @@ from typing import Any
 
 import apsw
 
-from heedful.vault.key_store import Ring, Tombstone, WrappedKey, WrappingKey, buried
+from heedful.vault.key_store import Count, Ring, Tombstone, WrappedKey, WrappingKey, buried
 from heedful.vocabulary.errors import Conflict, Corrupt, KeyUnavailable, NotFound, SettingsError
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Instant
@@ -42,8 +42,8 @@ CREATE TABLE tombstones (
 CREATE TABLE wrapping (
   number INTEGER PRIMARY KEY, source TEXT NOT NULL, place INTEGER, created INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE revision (number INTEGER NOT NULL, openings INTEGER NOT NULL) STRICT;
-INSERT INTO revision VALUES (0, 0);
+CREATE TABLE revision (number INTEGER NOT NULL, openings INTEGER NOT NULL, renewal INTEGER NOT NULL) STRICT;
+INSERT INTO revision VALUES (0, 0, 0);
 """
 _LIVING = "SELECT subject, generation, wrapping, key, created FROM keys JOIN closed USING (place)"
 _OF = f"{_LIVING} WHERE subject = ? ORDER BY generation"
@@ -134,6 +134,23 @@ class SqliteKeyStore:
             connection.execute("UPDATE wrapping SET place = NULL WHERE number = ?", (number,))
             _turn(connection)
         self.wipe()
+
+    def renewal(self) -> Instant:
+        with self._reading() as connection:
+            return Instant(connection.execute("SELECT renewal FROM revision").get)
+
+    def renew_before(self, at: Instant) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE revision SET renewal = ?1, number = number + 1 WHERE renewal < ?1", (at,)
+            )
+
+    def total(self) -> Count:
+        with self._reading() as connection:
+            return Count(
+                int(connection.execute("SELECT count(*) FROM keys").get),
+                int(connection.execute("SELECT count(*) FROM tombstones").get),
+            )
 
     def revision(self) -> int:
         with self._reading() as connection:

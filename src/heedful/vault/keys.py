@@ -30,8 +30,8 @@ from heedful.vocabulary.time import Clock, Instant
 HELD = 20_000
 """About 4 KB each, most of it what the AES library keeps."""
 SECONDS = 900.0
-VERSION = 1
-"""Of the form of what is sealed; its first byte."""
+VERSION = 0x81
+"""Of the form of what is sealed; its first byte. Bodies in the clear begin with a version below 0x80."""
 
 _ATTEMPTS = 3
 
@@ -82,7 +82,7 @@ class Keys:
 
     held: how many subjects' keys stay in memory. seconds: how long one does.
     renew_before: a key made before this instant is followed by a new generation when its subject is next
-    sealed for.
+    sealed for; also one made before the store's `renewal`.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Keys:
         self._store, self._wrapping, self._clock, self._monotonic = store, wrapping, clock, monotonic
         self._most, self._seconds = held, seconds
         self._held: OrderedDict[SubjectId, Held] = OrderedDict()
-        self._revision = -1
+        self._revision, self._renewal = -1, Instant(0)
         self._lock = RLock()
 
     def opening(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, Held]:
@@ -208,6 +208,7 @@ class Keys:
         if revision != self._revision:
             self._held.clear()
             self._wrapping.reload()
+            self._renewal = self._store.renewal()
             self._revision = revision
 
     def _hold(self, subject: SubjectId, one: Held) -> Held:
@@ -221,7 +222,7 @@ class Keys:
         """Whether a new key is to be made before the next sealing."""
         if not one.ring.keys:
             return one.ring.tombstone is None
-        return self.renew_before is not None and one.ring.keys[-1].created < self.renew_before
+        return one.ring.keys[-1].created < max(self.renew_before or self._renewal, self._renewal)
 
     def _newest(self, one: Held) -> DataKey | None:
         if one.newest is None and one.ring.keys:

@@ -35,7 +35,7 @@ def a_log() -> tuple[Shop, MemoryLog]:
     shop.identify(user_id="ada", traits={"age": 3})
     shop.recommend("ada")
     shop.engine._commits.flush(1.0)
-    log = shop.engine._log
+    log = shop.engine.log
     assert isinstance(log, MemoryLog)
     return shop, log
 
