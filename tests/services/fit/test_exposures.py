@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from heedful.compose import Heedful, fit_beside, open_engine
+from heedful.compose import Heedful, fit_beside, log_beside, open_engine
 from heedful.compose.pipelines import Pipelines
 from heedful.log.memory import MemoryLog
 from heedful.models import lambdamart, linear
