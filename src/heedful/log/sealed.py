@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from heedful.log.commit import Writer
 from heedful.log.cursor import Cursor
 from heedful.log.log import Bodies, BodyStore, Log, LogReader
-from heedful.vocabulary.errors import Corrupt, KeyUnavailable
+from heedful.vocabulary.errors import Corrupt, Invalid, KeyUnavailable
 from heedful.vocabulary.event import Position, Record, Stored
 from heedful.vocabulary.ids import EventId, SubjectId
 from heedful.vocabulary.receipt import FORGOTTEN, Receipt, Status
@@ -129,9 +129,12 @@ class SealedLog(OpenedLog):
         """`records` as `begin` takes them, None where the subject's key was destroyed. Keys that are missing are
         made in one durable write. May run in another thread than everything else.
 
-        Raises KeyUnavailable, and then nothing may be stored.
+        Raises KeyUnavailable, and then nothing may be stored; Invalid for an id that is no text.
         """
-        sealed = self._cipher.seal_many([(one.id, one.subject, one.body) for one in records])
+        try:
+            sealed = self._cipher.seal_many([(one.id, one.subject, one.body) for one in records])
+        except UnicodeEncodeError as error:
+            raise Invalid("record_invalid", f"an event id is not valid text: {error.reason}") from error
         return [
             None if body is None else with_body(one, body) for one, body in zip(records, sealed, strict=True)
         ]
