@@ -56,7 +56,7 @@ class Served:
             self.engine.close()
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
-        connection = http.client.HTTPConnection(*self._server.socket.getsockname()[:2], timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.socket.getsockname()[1], timeout=20)
         with closing(connection):
             headers = {"Authorization": f"Bearer {self.secret}"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -191,7 +191,7 @@ def test_nothing_personal_stands_in_the_clear_in_the_data_folder(tmp_path: Path)
         assert any(b"message-1" in content for content in read.values())
         assert server.engine.verify().agrees
         names = Pseudonyms(installation_secret(tmp_path / "pseudonym.key"))
-        assert any(names.user(canary("user")) in content for content in read.values())
+        assert any(bytes(names.user(canary("user"))) in content for content in read.values())
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert not [path.name for path, content in after.items() if b"canary" in content]
     with Heedful(tmp_path) as shop:  # and all of it is there

@@ -1,4 +1,4 @@
-"""Bodies through the vault: every log keeps its contract sealed, a repeat stays a repeat, and the dead stay dead."""
+"""Bodies through the vault: every log keeps its contract sealed, and a repeat stays a repeat."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def test_a_repeat_is_known_across_generations_and_across_the_change_to_sealing(i
     again = log.append(
         [
             record("old", body=b"\x01from before"), record("a", body=b"\x01one"), record("b", body=b"\x01two"),
-            record("old", body=b"\x01other"), record("a", body=b"\x01other"), record("a", subject=2, body=b"\x01one"),
+            record("old", body=b"\x01other"), record("a", body=b"\x01other"),
+            record("a", subject=2, body=b"\x01one"),
         ]
     )  # fmt: skip
     assert [receipt.status.value for receipt in again] == [
@@ -149,6 +150,7 @@ def test_a_changed_body_is_corrupt_and_its_place_is_named(tmp_path: Path) -> Non
     row = connection.execute(
         "SELECT offset, id, subject, at, client, sent, received, body, crc FROM records WHERE offset = 4"
     ).fetchone()
+    assert row is not None
     body = bytearray(row[7])
     body[-1] ^= 1
     kept = Record(row[1], row[2], row[3], row[4], row[5], row[6], bytes(body))

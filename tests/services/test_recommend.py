@@ -8,7 +8,7 @@ import pytest
 
 from heedful.log.codec import decode
 from heedful.log.cursor import Cursor
-from heedful.log.memory import MemoryLog
+from heedful.log.sealed import SealedLog
 from heedful.vocabulary.decision import REASONS, ROOM, Decision, decode_decision
 from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.event import Event
@@ -304,7 +304,7 @@ def decisions_of(shop: Shop) -> list[tuple[SubjectId, Event, Decision]]:
     """Every decision that stands in the log."""
     shop.engine._commits.flush(1.0)
     log = shop.engine.log
-    assert isinstance(log, MemoryLog)
+    assert isinstance(log, SealedLog)
     found = []
     for stored in log.read(Cursor(), limit=10_000):
         event = decode(stored.record.body)

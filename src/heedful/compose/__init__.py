@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
-from heedful.compose.vaults import memory_vault, refuse_without_keys, tell_of_keys, vault_of
+from heedful.compose.vaults import files_of, memory_vault, refuse_without_keys, tell_of_keys, vault_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
@@ -50,6 +50,7 @@ from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
 from heedful.services.remember import Snapshots
+from heedful.services.rotate import RotateKeys
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
@@ -380,6 +381,14 @@ def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
     return keys, made
 
 
+@contextmanager
+def rotating(where: Path) -> Iterator[RotateKeys]:
+    """The keys of a data folder. Raises SettingsError, Corrupt."""
+    settings, clock = read_settings(where).vault, SystemClock()
+    with closing(vault_of(where, settings, clock, start=False)) as vault:
+        yield RotateKeys(vault, files_of(settings, where), clock)
+
+
 def replaying() -> Replaying:
     """What `heedful replay` compares: our pipelines, and the baselines that they must beat."""
     from heedful.faces.cli.opener import Replaying
@@ -420,4 +429,4 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying)))
+    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating, replaying)))

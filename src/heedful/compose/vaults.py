@@ -28,8 +28,10 @@ VARIABLE = "HEEDFUL_MASTER_KEY"
 _LOOKED_AT = 100
 
 
-def vault_of(folder: Path, settings: VaultSettings, clock: Clock, *, create: bool = False) -> Vault:
-    """The vault of a data folder, its master keys found to be the right ones.
+def vault_of(
+    folder: Path, settings: VaultSettings, clock: Clock, *, create: bool = False, start: bool = True
+) -> Vault:
+    """The vault of a data folder, its master keys found to be the right ones unless `start` is False.
 
     create: make what is missing, for the owner of the log; a key store without its key file is refused all the
     same. Raises SettingsError, Corrupt, KeyUnavailable.
@@ -51,7 +53,8 @@ def vault_of(folder: Path, settings: VaultSettings, clock: Clock, *, create: boo
             lease=settings.lease_minutes * 60,
             again=lambda: masters_of(settings, folder, create=False),
         )
-        vault.start()
+        if start:
+            vault.start()
     except BaseException:
         store.close()
         raise
@@ -88,6 +91,12 @@ def masters_of(settings: VaultSettings, folder: Path, *, create: bool) -> Master
     current = _keys(settings.master, folder, create=create)
     older = [key for said in settings.older for key in _keys(said, folder, create=False)]
     return Masters(current[0], (*current[1:], *older))
+
+
+def files_of(settings: VaultSettings, folder: Path) -> KeyFolder | None:
+    """Where the master keys in files lie, or None where the one in use is no file."""
+    kind, _, name = settings.master.partition(":")
+    return KeyFolder(Path(name) if name else folder) if kind == "file" else None
 
 
 def _keys(said: str, folder: Path, *, create: bool) -> Sequence[MasterKey]:

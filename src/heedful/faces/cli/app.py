@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 import typer
 
-from heedful.faces.cli import ask, bring_in, check, demo, keys, models, people, replay, serve, tell, tokens
+from heedful.faces.cli import (
+    ask,
+    bring_in,
+    check,
+    demo,
+    keys,
+    models,
+    people,
+    replay,
+    serve,
+    tell,
+    tokens,
+    vault,
+)
 from heedful.faces.cli.console import say_error
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.logs import configure
@@ -44,6 +57,7 @@ def build(opener: Opener) -> typer.Typer:
     app.add_typer(people.app, name="people")
     app.add_typer(tokens.app, name="tokens")
     app.add_typer(models.app, name="models")
+    app.add_typer(vault.app, name="vault")
     return app
 
 
