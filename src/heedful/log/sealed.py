@@ -18,6 +18,10 @@ from heedful.vocabulary.event import Position, Record, Stored
 from heedful.vocabulary.ids import EventId, SubjectId
 from heedful.vocabulary.receipt import FORGOTTEN, Receipt, Status
 
+SEALED = b"\x80"
+"""What begins with this byte or a higher one is sealed. A body in the clear begins with its version (`codec`), and
+is of a log from before there was sealing."""
+
 Entry = tuple[EventId, SubjectId, bytes]
 
 
@@ -30,9 +34,6 @@ class BodyCipher(Protocol):
     def open_many(self, entries: Sequence[Entry]) -> Sequence[bytes | None]:
         """Each body, None where its key was destroyed. Raises KeyUnavailable, or Corrupt for one that does not
         open."""
-
-    def is_sealed(self, body: bytes) -> bool:
-        """Whether `body` is sealed; one in the clear is of a log from before."""
 
 
 class ReadableLog(LogReader, Bodies, Protocol):
@@ -81,40 +82,33 @@ class OpenedLog:
 
     def _opened(self, batch: Sequence[Stored]) -> Sequence[Stored]:
         """`batch` with bodies in the clear, without those whose keys were destroyed."""
-        is_sealed = self._cipher.is_sealed
-        entries: list[Entry] = []
-        clear: list[bool] = []
-        for one in batch:
-            record = one.record
-            body = record.body
-            clear.append(not is_sealed(body))
-            if not clear[-1]:
-                entries.append((record.id, record.subject, body))
-        if not entries:
+        sealed = [one for one in batch if one.record.body[:1] >= SEALED]
+        if not sealed:
             return batch
         try:
-            bodies = iter(self._cipher.open_many(entries))
+            bodies = self._cipher.open_many(
+                [(r.id, r.subject, r.body) for r in (one.record for one in sealed)]
+            )
         except Corrupt as error:
-            raise self._located(batch, error) from error
-        found: list[Stored] = []
-        for one, plain in zip(batch, clear, strict=True):
-            if plain:
-                found.append(one)
-                continue
-            opened = next(bodies)
-            if opened is not None:
-                found.append(Stored(one.position, with_body(one.record, opened)))
-        return found
+            raise self._located(sealed, error) from error
+        opened = [
+            None if body is None else Stored(one.position, with_body(one.record, body))
+            for one, body in zip(sealed, bodies, strict=True)
+        ]
+        if len(sealed) == len(batch):
+            return [one for one in opened if one is not None]
+        in_turn = iter(opened)
+        both = (next(in_turn) if one.record.body[:1] >= SEALED else one for one in batch)
+        return [one for one in both if one is not None]
 
     def _located(self, batch: Sequence[Stored], error: Corrupt) -> Corrupt:
         """`error` with the position of the first record that does not open."""
         for one in batch:
             kept = one.record
-            if self._cipher.is_sealed(kept.body):
-                try:
-                    self._cipher.open_many([(kept.id, kept.subject, kept.body)])
-                except Corrupt as found:
-                    return Corrupt(f"the record at position {one.position}: {found}")
+            try:
+                self._cipher.open_many([(kept.id, kept.subject, kept.body)])
+            except Corrupt as found:
+                return Corrupt(f"the record at position {one.position}: {found}")
         return error
 
 
@@ -141,8 +135,7 @@ class SealedLog(OpenedLog):
 
     def begin(self, records: Sequence[Record]) -> list[Receipt]:
         """See `Writer.begin`. `records` are as `seal` gave them; raises ValueError for a body in the clear."""
-        is_sealed = self._cipher.is_sealed
-        if not all(is_sealed(record.body) for record in records):
+        if not all(record.body[:1] >= SEALED for record in records):
             raise ValueError("a body in the clear is never stored")
         receipts = self._storing.begin(records)
         return [

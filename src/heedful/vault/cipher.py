@@ -37,10 +37,6 @@ class Cipher:
         self._keys = keys
         self._context = bytes([len(context)]) + context
 
-    def is_sealed(self, body: bytes) -> bool:
-        """See `is_sealed` of this module."""
-        return is_sealed(body)
-
     def seal(self, event: EventId, subject: SubjectId, body: bytes) -> bytes:
         """`body`, sealed. Raises KeyDestroyed, or KeyUnavailable: nothing may be written then."""
         sealed = self.seal_many([(event, subject, body)])[0]

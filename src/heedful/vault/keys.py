@@ -14,10 +14,10 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from hashlib import blake2b
 from threading import RLock
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from heedful.vault.key_store import HIGHEST_GENERATION, KeyStore, Ring, Tombstone, WrappedKey
@@ -36,25 +36,33 @@ VERSION = 0x81
 _ATTEMPTS = 3
 
 
-class DataKey:
-    """An opened data key.
+class DataKey(msgspec.Struct, gc=False, eq=False):
+    """An opened data key. Tens of thousands are held, and the garbage collector need not look at one.
 
     head: what stands before everything sealed under it: the version and the generation, 5 bytes.
     mark: what everything sealed under it is bound to: `head`, and the subject with its length.
     cipher: AES-256-GCM under it.
     """
 
-    def __init__(self, subject: SubjectId, generation: int, secret: bytes) -> None:
-        self.subject, self.generation = subject, generation
-        self.head = head(generation)
-        self.mark = self.head + bytes([len(subject)]) + subject
-        self.cipher = AESGCM(secret)
-        self._secret = secret
+    generation: int
+    head: bytes
+    mark: bytes
+    cipher: AESGCM
+    _secret: bytes
+    _nonces: blake2b | None = None
 
-    @cached_property
+    @staticmethod
+    def of(subject: SubjectId, generation: int, secret: bytes) -> DataKey:
+        """The key `secret`, 32 bytes."""
+        start = head(generation)
+        return DataKey(generation, start, start + bytes([len(subject)]) + subject, AESGCM(secret), secret)
+
+    @property
     def nonces(self) -> blake2b:
         """A keyed hash of 96 bits to copy and feed (RFC 7693), under a key that is used for nothing else."""
-        return blake2b(digest_size=12, key=self.derive(b"nonces"), person=b"heedful nonce")
+        if self._nonces is None:
+            self._nonces = blake2b(digest_size=12, key=self.derive(b"nonces"), person=b"heedful nonce")
+        return self._nonces
 
     def derive(self, purpose: bytes, salt: bytes = b"") -> bytes:
         """A key of 32 bytes for `purpose` (at most 16 bytes) and `salt`; says nothing of this one."""
@@ -66,15 +74,13 @@ def head(generation: int) -> bytes:
     return bytes([VERSION]) + generation.to_bytes(4, "big")
 
 
-class Held:
+class Held(msgspec.Struct, gc=False, eq=False):
     """What is known of a subject, for a while. `opened` has the keys that were needed, by `DataKey.head`."""
 
-    __slots__ = ("newest", "opened", "ring", "until")
-
-    def __init__(self, ring: Ring, until: float) -> None:
-        self.ring, self.until = ring, until
-        self.opened: dict[bytes, DataKey] = {}
-        self.newest: DataKey | None = None
+    ring: Ring
+    until: float
+    opened: dict[bytes, DataKey] = {}
+    newest: DataKey | None = None
 
 
 class Keys:
@@ -251,7 +257,7 @@ class Keys:
                 old = before[key.subject]
                 if old is not None and standing == key:
                     held = Held(Ring((*old.ring.keys, key), old.ring.tombstone), until)
-                    held.newest = DataKey(key.subject, key.generation, secrets[key.subject])
+                    held.newest = DataKey.of(key.subject, key.generation, secrets[key.subject])
                     held.opened[held.newest.head] = held.newest
                     rings[key.subject] = self._hold(key.subject, held)
             return rings | self.opening(wanted.keys() - rings.keys())
@@ -272,7 +278,7 @@ class Keys:
             self._wrapping.reload()
             lease = self._wrapping.of(now.wrapping)
             secret = lease.open(now)
-        key = DataKey(wrapped.subject, wrapped.generation, secret)
+        key = DataKey.of(wrapped.subject, wrapped.generation, secret)
         held.opened[key.head] = key
         held.until = min(held.until, lease.until)
         return key
