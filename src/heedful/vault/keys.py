@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from threading import RLock
 
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from heedful.vault.key_store import HIGHEST_GENERATION, KeyStore, Ring, Tombstone, WrappedKey
 from heedful.vault.master import SIZE
-from heedful.vault.wrapping import Monotonic, WrappingKeys
+from heedful.vault.wrapping import Lease, Monotonic, WrappingKeys
 from heedful.vocabulary.errors import Conflict, Corrupt, Invalid, KeyDestroyed, KeyUnavailable
 from heedful.vocabulary.ids import NOBODY, SubjectId
 from heedful.vocabulary.time import Clock, Instant
@@ -130,6 +131,23 @@ class Keys:
                     found[subject] = self._hold(subject, Held(ring, until))
             return found
 
+    def open_all(self, rings: Mapping[SubjectId, Held]) -> None:
+        """Open the key of everybody in `rings` who has just one, which is nearly everybody, in one go; what cannot
+        be opened so is left to `key`."""
+        with self._lock:
+            leases: dict[int, Lease] = {}
+            for subject, held in rings.items():
+                if held.opened or len(held.ring.keys) != 1:
+                    continue
+                (wrapped,) = held.ring.keys
+                lease = leases.get(wrapped.wrapping)
+                if lease is None:
+                    lease = leases[wrapped.wrapping] = self._wrapping.of(wrapped.wrapping)
+                with suppress(Corrupt):
+                    key = DataKey.of(subject, wrapped.generation, lease.open(wrapped))
+                    held.opened[key.head] = key
+                    held.until = min(held.until, lease.until)
+
     def key(self, held: Held, subject: SubjectId, start: bytes) -> DataKey | None:
         """The key whose `head` is `start`, None if it was destroyed.
 
@@ -219,7 +237,6 @@ class Keys:
 
     def _hold(self, subject: SubjectId, one: Held) -> Held:
         self._held[subject] = one
-        self._held.move_to_end(subject)
         if len(self._held) > self._most:
             self._held.popitem(last=False)
         return one
