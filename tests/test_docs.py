@@ -43,6 +43,7 @@ from heedful.vocabulary.settings import (
     MetricsSettings,
     ModelSettings,
     Settings,
+    VaultSettings,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -128,11 +129,12 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics", "models"}
+    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics", "models", "vault"}
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"models.{name}" for name in ModelSettings.__struct_fields__}
+    wanted |= {f"vault.{name}" for name in VaultSettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}
     explained = [
         next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/settings.md")["settings.toml"])
