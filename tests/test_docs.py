@@ -129,7 +129,14 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics", "models", "vault"}
+    wanted = set(Settings.__struct_fields__) - {
+        "catalogue",
+        "decisions",
+        "kinds",
+        "metrics",
+        "models",
+        "vault",
+    }
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}

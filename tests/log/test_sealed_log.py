@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import apsw
 import pytest
@@ -211,3 +214,69 @@ def test_one_submission_at_fault_does_not_spoil_its_group(beside: bool) -> None:
     assert isinstance(answers["bad"], HeedfulError)
     assert isinstance(answers["last"], Sequence)
     assert {stored.record.id for stored in log.read(Cursor(), limit=9)} == {"a", "b", "c"}
+
+
+class Slow(MemoryLog):
+    """Its commits wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Semaphore(0)
+
+    def commit(self) -> None:
+        assert self.go.acquire(timeout=10)
+        super().commit()
+
+
+def test_a_group_is_sealed_while_the_one_before_it_commits() -> None:
+    inner, keys = Slow(), vault()
+    log = SealedLog(inner, keys.bodies)
+    owner: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    answered: list[str] = []
+    sealed: list[int] = []
+
+    def seal(records: Sequence[Record]) -> list[Record | None]:
+        sealed.append(len(records))
+        return log.seal(records)
+
+    commit = GroupCommit(log, stored=lambda _: None, post=owner.put, seal=seal)
+    for name in "abcde":
+        commit.submit([record(name)], lambda _, name=name: answered.append(name))  # type: ignore[misc]  # a default
+        if name == "a":
+            owner.get(timeout=10)()  # sealed, and with the thread that commits
+    owner.get(timeout=10)()  # b is sealed, while a waits for the disk
+    owner.get(timeout=10)()  # so are c, d and e
+    assert (sealed, answered) == ([1, 1, 3], [])
+    for _ in range(2):
+        inner.go.release()
+        owner.get(timeout=10)()
+    assert answered == list("abcde")
+    assert [stored.record.id for stored in log.read(Cursor(), limit=9)] == list("abcde")
+    assert commit.idle
+    assert commit.close()
+
+
+def test_many_submissions_are_fed_in_order_and_answered_once(tmp_path: Path) -> None:
+    inner, keys = opened(tmp_path), vault()
+    log = SealedLog(inner, keys.bodies)
+    owner: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    fed: list[Stored] = []
+    answers: dict[int, list[Status]] = {}
+    commit = GroupCommit(log, stored=fed.extend, post=owner.put, seal=log.seal, group=50)
+
+    def done(number: int, answer: object) -> None:
+        assert isinstance(answer, Sequence) and number not in answers
+        answers[number] = [receipt.status for receipt in answer]
+
+    for number in range(300):
+        mine = [record(f"e{number}.{i}", subject=1 + number % 40, body=b"\x01x") for i in range(number % 4)]
+        commit.submit([*mine, record("same", body=b"\x01x")], partial(done, number))
+        while number % 7 == 0 and len(answers) < number - 30:
+            owner.get(timeout=10)()
+    assert commit.close()
+    assert len(answers) == 300
+    statuses = [status for number in range(300) for status in answers[number]]
+    assert statuses.count(Status.DUPLICATE) == 299
+    assert [stored.position for stored in fed] == list(range(1, len(statuses) - 299 + 1))
+    assert list(log.read(Cursor(), limit=1_000)) == fed
+    log.close()

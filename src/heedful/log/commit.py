@@ -1,9 +1,9 @@
 """Group commit: everything that waits goes to disk in one transaction, with one sync.
 
 One thread, the owner, submits and receives every callback; it owns the log, the views and the answers. Only
-what waits runs in a second thread, and while it does the next group gathers (DeWitt et al., "Implementation
-techniques for main memory database systems", 1984, section 5.2): sealing a group, which may make keys and sync
-them, and then the commit. Rows are inserted by the owner in between.
+what waits runs in threads of its own, and while it does the next group gathers (DeWitt et al., "Implementation
+techniques for main memory database systems", 1984, section 5.2): one thread seals a group, which may make keys and
+sync them, while another one commits the group before. Rows are inserted by the owner in between.
 """
 
 from __future__ import annotations
@@ -104,22 +104,27 @@ class GroupCommit:
         self._log, self._stored, self._post, self._seal = log, stored, post, seal
         self._limit, self._group = limit, group
         self._queue: deque[_Submission] = deque()
+        self._ready: list[_Sealed] = []
         self._under_way: list[_Begun] = []
-        self._busy = self._closed = self._called = False
+        self._sealing = self._committing = self._working = self._closed = self._called = False
         self.later: Callable[[float, Callable[[], None]], object] | None = None
         self._when_idle: list[Callable[[], None]] = []
         self._failures: list[Exception] = []
-        self._orders: SimpleQueue[Callable[[], _Outcome] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._to_seal, self._to_commit = _Orders("log-seal"), _Orders("log-commit")
         if post is not None:
-            self._thread = threading.Thread(target=self._write, args=(post,), name="log-commit", daemon=True)
-            self._thread.start()
+            self._to_commit.start(self._outcomes, lambda: post(self._collect))
+            if seal is not None:
+                self._to_seal.start(self._outcomes, lambda: post(self._collect))
 
     @property
     def idle(self) -> bool:
         """Whether everything submitted was answered."""
         return not self._busy and not self._queue
+
+    @property
+    def _busy(self) -> bool:
+        return self._working or self._sealing or self._committing or bool(self._ready)
 
     def submit(self, records: Sequence[Record], done: Done) -> None:
         """Store `records` and then call `done` in the owner's thread. At once with LogUnavailable if too many
@@ -135,7 +140,7 @@ class GroupCommit:
             return
         self._queue.append(_Submission(records, done))
         self.waiting += len(records)
-        if not self._busy:
+        if not self._working:
             self._advance()
             self._settle()
 
@@ -174,8 +179,7 @@ class GroupCommit:
         """Wait in the owner's thread, at most `timeout` seconds, until everything submitted was answered;
         returns whether it was. The callbacks run from here."""
         deadline = time.monotonic() + timeout
-        if not self._busy:
-            self._advance()
+        self._advance()
         while not self.idle:
             try:
                 outcome = self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -186,45 +190,66 @@ class GroupCommit:
         return True
 
     def close(self, timeout: float = 30.0) -> bool:
-        """Take nothing more, `flush`, and end the thread. Doing it twice is harmless."""
+        """Take nothing more, `flush`, and end the threads. Doing it twice is harmless."""
         self._closed = True
         answered = self.flush(timeout)
-        if self._thread is not None and answered:
-            self._orders.put(None)
-            self._thread.join()
-            self._thread = None
+        if answered:
+            self._to_seal.end()
+            self._to_commit.end()
         return answered
 
     def _advance(self) -> None:
-        """Take groups until one is with the second thread or nothing waits."""
-        self._busy = True
-        while self._queue:
-            group = self._next_group()
-            if self._seal is not None and self._post is not None:
-                self._orders.put(partial(self._sealed, group, self._seal))
-                return
-            if self._store(self._sealed(group, self._seal)):
-                return
-        self._busy = False
+        """Begin whatever can be begun now. Within a callback nothing: whoever called it goes on."""
+        if self._working:
+            return
+        self._working = True
+        try:
+            while True:
+                if self._ready and not self._committing:
+                    group, self._ready = self._ready, []
+                    self._store(group)
+                elif self._queue and not self._sealing and self._room():
+                    self._take(self._next_group())
+                else:
+                    return
+        finally:
+            self._working = False
+
+    def _room(self) -> bool:
+        """Whether another group may be taken: while one commits, only to be sealed meanwhile."""
+        if self._seal is None or self._post is None:
+            return not self._committing
+        return sum(len(sealed.records) for sealed in self._ready) < self._group
+
+    def _take(self, group: list[_Submission]) -> None:
+        if self._seal is not None and self._post is not None:
+            self._sealing = True
+            self._to_seal.give(partial(self._sealed, group, self._seal))
+        else:
+            self._ready = self._sealed(group, self._seal)
 
     def _receive(self, outcome: _Outcome) -> None:
-        """Go on with what the second thread has done."""
-        if not isinstance(outcome, list):
+        """Go on with what one of the threads has done."""
+        if isinstance(outcome, list):
+            self._sealing = False
+            self._ready += outcome
+        else:
+            self._committing = False
+            self._working = True
             self._finish(outcome)
-        elif self._store(outcome):
-            return
+            self._working = False
         self._advance()
 
-    def _store(self, group: list[_Sealed]) -> bool:
-        """Begin `group` and have it committed; returns whether the second thread is at that."""
+    def _store(self, group: list[_Sealed]) -> None:
+        """Begin `group` and have it committed."""
         self._under_way = self._begin(group)
         if not self._under_way:
-            return False
+            return
         if self._post is not None:
-            self._orders.put(self._commit)
-            return True
-        self._finish(self._commit())
-        return False
+            self._committing = True
+            self._to_commit.give(self._commit)
+        else:
+            self._finish(self._commit())
 
     def _next_group(self) -> list[_Submission]:
         taken: list[_Submission] = []
@@ -294,12 +319,6 @@ class GroupCommit:
             self.seconds += time.perf_counter() - start
         return None
 
-    def _write(self, post: Callable[[Callable[[], None]], object]) -> None:
-        """The second thread: the outcome of each order is brought to the owner."""
-        while (order := self._orders.get()) is not None:
-            self._outcomes.put(order())
-            post(self._collect)
-
     def _collect(self) -> None:
         try:
             outcome = self._outcomes.get_nowait()
@@ -334,6 +353,36 @@ class GroupCommit:
         if self._failures:
             failure, self._failures = self._failures[0], []
             raise failure
+
+
+class _Orders:
+    """A thread that does one thing after another; it begins with `start`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._orders: SimpleQueue[Callable[[], _Outcome] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self, outcomes: SimpleQueue[_Outcome], tell: Callable[[], object]) -> None:
+        """outcomes: where what came of each order is put. tell: called afterwards."""
+
+        def work() -> None:
+            while (order := self._orders.get()) is not None:
+                outcomes.put(order())
+                tell()
+
+        self._thread = threading.Thread(target=work, name=self._name, daemon=True)
+        self._thread.start()
+
+    def give(self, order: Callable[[], _Outcome]) -> None:
+        self._orders.put(order)
+
+    def end(self) -> None:
+        """Finish what was given, and end. Doing it twice is harmless."""
+        if self._thread is not None:
+            self._orders.put(None)
+            self._thread.join()
+            self._thread = None
 
 
 def _sealed_together(group: list[_Submission], seal: Seal) -> list[_Sealed]:
