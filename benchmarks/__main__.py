@@ -26,7 +26,8 @@ BENCHMARKS = {
     "decisions": "A decision's bytes",
     "answer": "One answer in process",
     "ranking": "Fitted rankers on published clicks",
-    "vault": "Sealing",
+    "vault": "Keys and ciphers",
+    "sealing": "Collecting and folding, with and without sealing",
     "loop": "The whole loop over HTTP",
 }
 

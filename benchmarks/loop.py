@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,14 @@ from benchmarks.load import Driver, Load, request
 from benchmarks.shopfloor import clicks, record, visitor
 from benchmarks.table import Row
 from heedful.compose import keys_of
+from heedful.compose.vaults import vault_of
 from heedful.log.claims import Claims
+from heedful.log.sealed import SealedLog
 from heedful.log.sqlite import SqliteLog
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
+from heedful.vocabulary.settings import VaultSettings
+from heedful.vocabulary.time import SystemClock
 
 ITEMS = 100_000
 _WRITE = "bench-write-key-7f3a9c2e51d8"
@@ -36,12 +41,13 @@ _BATCH = 2_000
 
 
 def build(folder: Path, events: int) -> int:
-    """Write `events` clicks straight into a log; returns how many sessions they make."""
+    """Write `events` clicks straight into a sealed log; returns how many sessions they make."""
     # Nobody is held out, so that everybody's next answer can be looked at; and no fit runs beside the server.
     (folder / "settings.toml").write_text("holdout = 0.0\n\n[models]\nfit_every = 0\n")
     names = Pseudonyms(installation_secret(folder / "pseudonym.key"))
     sessions = 0
-    with SqliteLog(folder / "log.sqlite3", names, Claims()) as log:
+    vault = vault_of(folder, VaultSettings(), SystemClock(), create=True)
+    with closing(vault), SealedLog(SqliteLog(folder / "log.sqlite3", names, Claims()), vault.bodies) as log:
         batch = []
         for number, (session, item, at) in enumerate(islice(clicks(events, ITEMS), events)):
             batch.append(record(number, session, item, at, names))

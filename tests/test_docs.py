@@ -23,7 +23,7 @@ import msgspec
 import pytest
 import typer
 
-from heedful.compose import fit_beside, keys_of, open_engine, read_settings, snapshot_beside
+from heedful.compose import fit_beside, keys_of, open_engine, read_settings, rotating, snapshot_beside
 from heedful.faces.cli.app import build as command_line
 from heedful.faces.cli.files import opened
 from heedful.faces.cli.opener import Opener
@@ -44,6 +44,7 @@ from heedful.vocabulary.settings import (
     MetricsSettings,
     ModelSettings,
     Settings,
+    VaultSettings,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +81,7 @@ def quoted(text: str) -> set[str]:
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its full name."""
     root: Any = typer.main.get_command(
-        command_line(Opener(open_engine, keys_of, snapshot_beside, fit_beside))
+        command_line(Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating))
     )
     waiting = [("heedful", root)]
     while waiting:
@@ -129,7 +130,7 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    tables = {"access", "catalogue", "decisions", "http", "kinds", "metrics", "models"}
+    tables = {"access", "catalogue", "decisions", "http", "kinds", "metrics", "models", "vault"}
     wanted = set(Settings.__struct_fields__) - tables
     wanted |= {f"access.{name}" for name in AccessSettings.__struct_fields__}
     wanted |= {f"http.{name}" for name in HttpSettings.__struct_fields__}
@@ -137,6 +138,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"models.{name}" for name in ModelSettings.__struct_fields__}
+    wanted |= {f"vault.{name}" for name in VaultSettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}
     explained = [
         next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/settings.md")["settings.toml"])

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import msgspec
 
 from heedful.compose import engine_over
+from heedful.compose.vaults import vault_of
 from heedful.log.kafka import KafkaLog
 from heedful.services.verify import catch_up
 from heedful.vocabulary.recommendation import RecommendRequest
+from heedful.vocabulary.settings import VaultSettings
+from heedful.vocabulary.time import SystemClock
 
 
-def main(servers: str, topic: str, secret: str) -> None:
+def main(servers: str, topic: str, secret: str, folder: str) -> None:
     log = KafkaLog(servers, topic)
-    engine = engine_over(log, bytes.fromhex(secret))
+    vault = vault_of(Path(folder), VaultSettings(), SystemClock())
+    engine = engine_over(log, vault, bytes.fromhex(secret))
     for line in sys.stdin:
-        catch_up(engine.fold, log)
+        catch_up(engine.fold, engine.log)
         request = msgspec.json.decode(line, type=RecommendRequest)
         answer = engine.recommending.recommend(request)
         ids = [item.item_id for item in answer.items]

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heedful.compose import engine_over
+from heedful.compose.vaults import vault_of
 from heedful.log.cursor import Cursor
 from heedful.log.kafka import KafkaLog
 from heedful.services.verify import catch_up
@@ -18,7 +20,8 @@ from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.event import Record, Stored
 from heedful.vocabulary.ids import EventId, SubjectId
 from heedful.vocabulary.receipt import Status
-from heedful.vocabulary.time import Instant
+from heedful.vocabulary.settings import VaultSettings
+from heedful.vocabulary.time import Instant, SystemClock
 from tests.acceptance.broker import broker
 
 SECRET = bytes(range(32))
@@ -40,9 +43,10 @@ def view(who: str, item: str, number: int) -> dict[str, Any]:
 class Collector:
     """A process that only collects: no question is ever put to it."""
 
-    def __init__(self, servers: str, topic: str) -> None:
+    def __init__(self, servers: str, topic: str, folder: Path) -> None:
         self.log = KafkaLog(servers, topic, partitions=3)
-        self.engine = engine_over(self.log, SECRET)
+        self.vault = vault_of(folder, VaultSettings(), SystemClock(), create=True)
+        self.engine = engine_over(self.log, self.vault, SECRET)
 
     def collect(self, events: list[dict[str, Any]]) -> CollectAnswer:
         answers: list[Any] = []
@@ -54,8 +58,10 @@ class Collector:
 class Answerer:
     """The other process."""
 
-    def __init__(self, servers: str, topic: str) -> None:
-        command = [sys.executable, "-m", "tests.acceptance.kafka_answerer", servers, topic, SECRET.hex()]
+    def __init__(self, servers: str, topic: str, folder: Path) -> None:
+        command = [
+            sys.executable, "-m", "tests.acceptance.kafka_answerer", servers, topic, SECRET.hex(), str(folder)
+        ]  # fmt: skip
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, who: str) -> tuple[list[str], str, dict[str, str]]:
@@ -70,8 +76,8 @@ class Answerer:
         assert self.process.returncode == 0
 
 
-def test_what_one_process_collects_changes_what_another_one_answers(servers: str) -> None:
-    collector, answerer = Collector(servers, "loop"), Answerer(servers, "loop")
+def test_what_one_process_collects_changes_what_another_one_answers(servers: str, tmp_path: Path) -> None:
+    collector, answerer = Collector(servers, "loop", tmp_path), Answerer(servers, "loop", tmp_path)
     try:
         for number, who in enumerate(("ann", "ben", "cem", "dor")):
             answer = collector.collect([view(who, item, number) for item in ("tent", "stove", "lamp")])
@@ -86,8 +92,8 @@ def test_what_one_process_collects_changes_what_another_one_answers(servers: str
         assert position.startswith("v1.")
 
         # The state is what the log adds up to, whichever process folds it and in whatever interleaving.
-        fresh = engine_over(collector.log, SECRET)
-        catch_up(fresh.fold, collector.log)
+        fresh = engine_over(collector.log, collector.vault, SECRET)
+        catch_up(fresh.fold, fresh.log)
         assert fresh.fold.digests() == digests
     finally:
         answerer.close()

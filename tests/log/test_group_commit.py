@@ -12,18 +12,18 @@ import msgspec
 import pytest
 
 from heedful.log.claims import Claims
-from heedful.log.commit import GroupCommit
+from heedful.log.commit import GroupCommit, Unstored
 from heedful.log.memory import MemoryLog
 from heedful.log.partitioned import PartitionedLog
 from heedful.log.sqlite import SqliteLog
 from heedful.vault.pseudonyms import Pseudonyms
-from heedful.vocabulary.errors import LogUnavailable
+from heedful.vocabulary.errors import HeedfulError, LogUnavailable
 from heedful.vocabulary.event import Record, Stored
 from heedful.vocabulary.receipt import Receipt, Status
 from heedful.vocabulary.time import Instant
 from tests.contracts.log_contract import read_all, record
 
-Answer = Sequence[Receipt] | LogUnavailable
+Answer = Sequence[Receipt] | Unstored
 
 
 class Owner:
@@ -84,7 +84,7 @@ class Diary:
 
     def statuses(self, name: str) -> list[str]:
         answer = self.answers[name]
-        assert not isinstance(answer, LogUnavailable)
+        assert not isinstance(answer, HeedfulError)
         return [receipt.status.value for receipt in answer]
 
     def refusal(self, name: str) -> LogUnavailable:
@@ -322,6 +322,6 @@ def test_a_server_loop_over_sqlite_answers_everyone_and_keeps_everything(tmp_pat
     assert len(stored) == 20 * 20 + 20 == commit.records
     assert folded == stored
     assert commit.commits < 400
-    receipts = [receipt for answer in answers if not isinstance(answer, LogUnavailable) for receipt in answer]
+    receipts = [receipt for answer in answers if not isinstance(answer, HeedfulError) for receipt in answer]
     assert len(receipts) == 800
     assert sum(receipt.status is Status.ACCEPTED for receipt in receipts) == 420

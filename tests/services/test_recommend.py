@@ -8,7 +8,7 @@ import pytest
 
 from heedful.log.codec import decode
 from heedful.log.cursor import Cursor
-from heedful.log.memory import MemoryLog
+from heedful.log.sealed import SealedLog
 from heedful.vocabulary.decision import REASONS, ROOM, Decision, decode_decision
 from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.event import Event
@@ -303,8 +303,8 @@ def test_trends_of_a_category_are_those_of_then_too() -> None:
 def decisions_of(shop: Shop) -> list[tuple[SubjectId, Event, Decision]]:
     """Every decision that stands in the log."""
     shop.engine._commits.flush(1.0)
-    log = shop.engine._log
-    assert isinstance(log, MemoryLog)
+    log = shop.engine.log
+    assert isinstance(log, SealedLog)
     found = []
     for stored in log.read(Cursor(), limit=10_000):
         event = decode(stored.record.body)

@@ -7,11 +7,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heedful.log.codec import encode
 from heedful.vault.cipher import OVERHEAD, Cipher, is_sealed
 from heedful.vault.key_services import AwsKey
 from heedful.vault.key_store import MemoryKeyStore
 from heedful.vault.keys import Keys
 from heedful.vocabulary.errors import Corrupt, KeyDestroyed, KeyUnavailable
+from heedful.vocabulary.event import Event
 from heedful.vocabulary.ids import NOBODY, EventId, SubjectId
 from tests.vault.rings import ANN, BOB, EVE, Vault
 from tests.vault.services import Aws, Hands
@@ -25,11 +27,11 @@ subjects = st.sampled_from([ANN, BOB, NOBODY])
 def slow_open(keys: Keys, context: bytes, event: EventId, subject: SubjectId, sealed: bytes) -> bytes:
     """The slow twin of opening, written from the description of the form."""
     version, generation, nonce, rest = sealed[:1], sealed[1:5], sealed[5:17], sealed[17:]
-    assert version == b"\x01"
+    assert version == b"\x81"
     held = keys.opening([subject])[subject]
     key = keys.key(held, subject, version + generation)
     assert key is not None
-    bound = b"\x01" + generation + bytes([len(subject)]) + subject
+    bound = b"\x81" + generation + bytes([len(subject)]) + subject
     bound += bytes([len(context)]) + context + event.encode()
     return AESGCM(key._secret).decrypt(nonce, rest, bound)
 
@@ -150,7 +152,13 @@ def test_what_lies_under_a_destroyed_key_is_told_apart_from_what_cannot_be_read_
 
 
 def test_a_plain_body_is_not_taken_for_a_sealed_one() -> None:
-    for plain in (b"", b"\x9c\xa4view" + b"\0" * 60, b"{}", b"\x01short"):
+    for plain in (
+        b"",
+        b"\x9c\xa4view" + b"\0" * 60,
+        b"{}",
+        b"\x01short",
+        encode(Event("view", name="n" * 60)),
+    ):
         assert not is_sealed(plain)
     with pytest.raises(Corrupt, match="sealed"):
         Cipher(Vault(MemoryKeyStore()).keys).open(EVENT, ANN, b"\x9c" + b"\0" * 60)

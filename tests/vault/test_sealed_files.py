@@ -173,4 +173,4 @@ def test_a_file_does_not_pass_for_an_event() -> None:
     vault = Vault()
     sealed = sealed_of(files(vault), b"content")
     with pytest.raises(Corrupt):
-        Cipher(vault.keys).open(EventId("a.snapshot"), FILES, b"\x01" + sealed[8:12] + sealed[HEAD:])
+        Cipher(vault.keys).open(EventId("a.snapshot"), FILES, b"\x81" + sealed[8:12] + sealed[HEAD:])

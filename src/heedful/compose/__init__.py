@@ -6,20 +6,23 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
+from heedful.compose.vaults import files_of, memory_vault, refuse_without_keys, tell_of_keys, vault_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
-from heedful.log.commit import GroupCommit, Writer
-from heedful.log.log import Bodies, Log, LogReader
+from heedful.log.commit import GroupCommit
+from heedful.log.log import Bodies, LogReader
 from heedful.log.memory import MemoryLog
+from heedful.log.sealed import OpenedLog, SealedLog, StoringLog
 from heedful.log.sqlite import SqliteLog
 from heedful.log.until import Until
 from heedful.models.shelf import Shelf
@@ -48,9 +51,12 @@ from heedful.services.placements import Placements
 from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
+from heedful.services.remember import Snapshots
+from heedful.services.rotate import RotateKeys
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
+from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
 from heedful.views.trends import HORIZONS
 from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
@@ -100,7 +106,7 @@ def open_engine(
     if str(where) == MEMORY:
         pseudonyms = Pseudonyms(secrets.token_bytes(32))
         # Nothing that is thrown away is worth a holdout.
-        stores = Stores(MemoryLog(), Claims(), MemoryRecords(), None, None)
+        stores = Stores(MemoryLog(), memory_vault(clock), Claims(), MemoryRecords(), None, None)
         return _engine(stores, pseudonyms, settings or Settings(holdout=0.0), clock, post)
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -110,34 +116,36 @@ def open_engine(
     pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
-    try:
+    with ExitStack() as undo:
+        undo.callback(log.close)
+        refuse_without_keys(folder, log)
+        vault = vault_of(folder, settings.vault, clock, create=True)
+        undo.callback(vault.close)
         records = _records(folder)
-    except BaseException:
-        log.close()
-        raise
-    try:
+        undo.callback(records.close)
         shelf = Shelf(Folder(folder / "models"), clock)
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, audit_of(folder, clock))
+        snapshots = Snapshots(Folder(folder / "snapshots"), vault.files)
+        stores = Stores(log, vault, claims, records, snapshots, shelf, audit_of(folder, clock))
         engine = _engine(stores, pseudonyms, settings, clock, post)
-        engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
+        engine.snapshot_at = catch_up_from_snapshot(engine.fold, engine.log, snapshots, progress)
         engine.refresh()
         if engine.models is not None:
             engine.models.look()
         log.recover(engine.fold.cursor)
-    except BaseException:
-        log.close()
-        records.close()
-        raise
+        undo.pop_all()
     engine.retire()
+    if post is not None:
+        vault.tend_beside(tell_of_keys)
     return engine
 
 
-def engine_over(log: FullLog, secret: bytes, *, clock: Clock | None = None) -> Engine:
-    """An engine over a log that others may write too; `services.verify.catch_up` folds what they wrote.
+def engine_over(log: StoringLog, vault: Vault, secret: bytes, *, clock: Clock | None = None) -> Engine:
+    """An engine over a log that others may write too; `services.verify.catch_up` folds what they wrote, read from
+    `engine.log`.
 
-    secret: 32 bytes, the same in every process that writes or folds the log.
+    secret: 32 bytes. vault, secret: the same in every process that writes or folds the log.
     """
-    stores = Stores(log, Claims(), MemoryRecords(), None, None)
+    stores = Stores(log, vault, Claims(), MemoryRecords(), None, None)
     return _engine(stores, Pseudonyms(secret), Settings(), clock or SystemClock(), None)
 
 
@@ -153,7 +161,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def catch_up_from_snapshot(
-    fold: Fold, log: LogReader, snapshots: Folder | None, progress: Progress | None
+    fold: Fold, log: LogReader, snapshots: Snapshots | None, progress: Progress | None
 ) -> int:
     """Bring an empty fold to the end of its log: newest good snapshot, then the tail.
 
@@ -178,12 +186,36 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
 
     Returns its name, or None when nothing came since the last. Raises NotFound, SettingsError, Corrupt, OSError.
     """
-    folder = Folder(where / "snapshots")
+    settings = read_settings(where)
     pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-    with SqliteLog.reader(where / "log.sqlite3") as log:
-        fold = _empty_fold(log, Claims(), pseudonyms, read_settings(where))
-        begun = catch_up_from_snapshot(fold, log, folder, progress)
-        return remember.take(fold, folder) if sum(fold.cursor.offsets) > begun else None
+    with log_beside(where, settings) as (log, vault):
+        snapshots = Snapshots(Folder(where / "snapshots"), vault.files)
+        epoch = (
+            vault.files.epoch()
+        )  # whoever is forgotten while this reads must not outlive it in a new epoch
+        fold = _empty_fold(log, Claims(), pseudonyms, settings)
+        begun = catch_up_from_snapshot(fold, log, snapshots, progress)
+        return remember.take(fold, snapshots, epoch=epoch) if sum(fold.cursor.offsets) > begun else None
+
+
+@contextmanager
+def log_beside(where: Path, settings: Settings) -> Iterator[tuple[OpenedLog, Vault]]:
+    """The log of a data folder for reading, beside a running server too, and the vault that opens it.
+
+    Raises NotFound, SettingsError, Corrupt, KeyUnavailable.
+    """
+    with (
+        SqliteLog.reader(where / "log.sqlite3") as log,
+        closing(_vault_beside(where, settings, log)) as vault,
+    ):
+        yield OpenedLog(log, vault.bodies), vault
+
+
+def _vault_beside(where: Path, settings: Settings, log: LogReader) -> Vault:
+    refuse_without_keys(where, log)
+    return vault_of(
+        where, settings.vault, SystemClock(), create=True
+    )  # a log from before there was sealing has none
 
 
 def fit_beside(
@@ -203,7 +235,7 @@ def fit_beside(
     shelf = Shelf(Folder(where / "models"))
     era, settings = shelf.era(), read_settings(where)
     defined = _defined(where, placement) if placement else Placement(name="default")
-    with SqliteLog.reader(where / "log.sqlite3") as log:
+    with log_beside(where, settings) as (log, vault):
         then = Until(log, log.end())  # the log may be growing meanwhile
         told = None if progress is None else lambda done, total: progress("reading the log", done, total)
         stream = from_log(then, str(where), progress=told)
@@ -213,7 +245,8 @@ def fit_beside(
         def fold_of() -> Fold:
             pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
             fold = _empty_fold(log, Claims(), pseudonyms, settings)
-            catch_up_from_snapshot(fold, then, Folder(where / "snapshots"), progress)
+            snapshots = Snapshots(Folder(where / "snapshots"), vault.files)
+            catch_up_from_snapshot(fold, then, snapshots, progress)
             return fold
 
         def shown(features: tuple[str, ...]) -> Exposures:
@@ -249,10 +282,6 @@ def rehearse_kernels(told: Progress | None = None) -> None:
     rehearse(open_engine(MEMORY, clock=FixedClock(Instant(4 * DAY))), told)
 
 
-class FullLog(Log, Bodies, Writer, Protocol):
-    """What a log must offer to be an engine's own."""
-
-
 def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings: Settings) -> Fold:
     return Fold(
         pseudonyms=pseudonyms,
@@ -272,12 +301,16 @@ def _records(folder: Path) -> Records:
 
 
 class Stores(NamedTuple):
-    """What an engine keeps things in. snapshots, shelf, audit: None where nothing is kept."""
+    """What an engine keeps things in. log: as it stores what is sealed.
 
-    log: FullLog
+    snapshots, shelf, audit: None where nothing is kept.
+    """
+
+    log: StoringLog
+    vault: Vault
     claims: Claims
     records: Records
-    snapshots: Folder | None
+    snapshots: Snapshots | None
     shelf: Shelf | None
     audit: Audit | None = None
 
@@ -285,7 +318,8 @@ class Stores(NamedTuple):
 def _engine(
     stores: Stores, pseudonyms: Pseudonyms, settings: Settings, clock: Clock, post: Post | None
 ) -> Engine:
-    log, shelf = stores.log, stores.shelf
+    inner, shelf = stores.log, stores.shelf
+    log = SealedLog(inner, stores.vault.bodies)
     fold = _empty_fold(log, stores.claims, pseudonyms, settings)
     pipelines = Pipelines(fold, shelf)
 
@@ -295,7 +329,7 @@ def _engine(
     def position() -> str:
         return fold.cursor.encode()  # the cursor is another one after every batch
 
-    commits = GroupCommit(log, stored=folded, post=post)
+    commits = GroupCommit(log, stored=folded, post=post, seal=log.seal)
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
     engine = Engine(
         log=log,
@@ -320,7 +354,8 @@ def _engine(
             fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock, definitions=placements.variants
         ),
         refresh=pipelines.refresh,
-        stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
+        stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
+        vault=stores.vault,
         snapshots=stores.snapshots,
         models=None if shelf is None else Models(shelf, pipelines.look, every=settings.models.fit_every),
         snapshot_every=settings.snapshot_every,
@@ -355,6 +390,14 @@ def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
     return administer.keys, made
 
 
+@contextmanager
+def rotating(where: Path) -> Iterator[RotateKeys]:
+    """The keys of a data folder. Raises SettingsError, Corrupt."""
+    settings, clock = read_settings(where).vault, SystemClock()
+    with closing(vault_of(where, settings, clock, start=False)) as vault:
+        yield RotateKeys(vault, files_of(settings, where), clock)
+
+
 def replaying() -> Replaying:
     """What `heedful replay` compares: our pipelines, and the baselines that they must beat."""
     from heedful.faces.cli.opener import Replaying
@@ -381,9 +424,13 @@ def replaying() -> Replaying:
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
-    return Replaying(
-        systems, lambda folder: SqliteLog.reader(folder / "log.sqlite3"), read_settings, rehearse_kernels
-    )
+    return Replaying(systems, _reader, read_settings, rehearse_kernels)
+
+
+@contextmanager
+def _reader(folder: Path) -> Iterator[LogReader]:
+    with log_beside(folder, read_settings(folder)) as (log, _):
+        yield log
 
 
 def main() -> None:
@@ -391,4 +438,6 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying, read_settings)))
+    sys.exit(
+        run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating, replaying, read_settings))
+    )

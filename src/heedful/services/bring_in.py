@@ -77,7 +77,8 @@ class BringIn:
         """Take `numbered` lines: (number from 1, the Segment object as JSON, the line as it stood in the file).
 
         In place of the object an Invalid says why the line has none, and None skips it on purpose.
-        refused is told of every line not taken; progress after each batch. Raises LogUnavailable.
+        refused is told of every line not taken; progress after each batch. Raises LogUnavailable,
+        KeyUnavailable.
         """
         counts = Counts()
         batch: list[tuple[int, bytes, bytes]] = []

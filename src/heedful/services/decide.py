@@ -165,7 +165,7 @@ class Decide:
             now,
             encode(event),
         )
-        self._commits.defer((record,), _unwatched)
+        self._commits.defer((record,), self._commits.unwatched)
 
     def _subject(self, user: str, anonymous: str) -> SubjectId:
         if user:
@@ -230,8 +230,3 @@ def _check_context(context: Mapping[str, str | float | bool]) -> None:
             raise Invalid("context_invalid", f"names and texts have at most {MAX_NAME} characters", path=path)
         if isinstance(value, float) and not isfinite(value):
             raise Invalid("context_invalid", "a number must be finite", path=path)
-
-
-def _unwatched(outcome: object) -> None:
-    """A decision's sync is not waited for: a crash may lose the last milliseconds of decisions."""
-    del outcome

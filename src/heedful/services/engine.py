@@ -7,12 +7,13 @@ every call returns when its work is durable and folded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor, decode_cursor
-from heedful.log.log import Log
-from heedful.objects.folder import Folder
+from heedful.log.log import BodyStore, Log
 from heedful.records.audit import Audit
 from heedful.records.keys import Keys
 from heedful.services import remember
@@ -24,10 +25,12 @@ from heedful.services.measure import Measure
 from heedful.services.placements import Placements, Preview
 from heedful.services.recall import Recall
 from heedful.services.recommend import MAX_NAME, Recommend
+from heedful.services.remember import Snapshots
 from heedful.services.verify import Verification, verify
+from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError, NotFound
+from heedful.vocabulary.errors import HeedfulError, KeyUnavailable, NotFound
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -37,6 +40,11 @@ from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 from heedful.vocabulary.time import DAY, Clock, Instant
 from heedful.vocabulary.variants import DecideAnswer, DecideRequest
+
+
+class EngineLog(Log, BodyStore, Protocol):
+    """The log of an engine: read in the clear, stored sealed (`log.sealed.SealedLog`)."""
+
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -67,7 +75,7 @@ class Engine:
     def __init__(
         self,
         *,
-        log: Log,
+        log: EngineLog,
         fold: Fold,
         commits: GroupCommit,
         collect: Collect,
@@ -78,7 +86,8 @@ class Engine:
         placements: Placements,
         decide: Decide,
         stopped: Callable[[], str | None],
-        snapshots: Folder | None,
+        vault: Vault,
+        snapshots: Snapshots | None,
         models: Models | None,
         refresh: Callable[[], None],
         snapshot_every: int,
@@ -96,7 +105,8 @@ class Engine:
         self.measuring = measure
         self.placements = placements
         self.deciding = decide
-        self._log = log
+        self.log = log
+        self.vault = vault
         self._commits = commits
         self.snapshots = snapshots
         self.models = models
@@ -123,7 +133,7 @@ class Engine:
 
     def stored(self) -> Sequence[Stored]:
         """The first records of the log, at most 10,000."""
-        return self._log.read(Cursor(), limit=10_000)
+        return self.log.read(Cursor(), limit=10_000)
 
     def folded(self, stored: Sequence[Stored]) -> None:
         """Count what became durable in, then answer whoever waited for it."""
@@ -225,6 +235,7 @@ class Engine:
                 "log_records_total": float(self._commits.records),
                 "log_commit_seconds_total": self._commits.seconds,
                 "decisions_total": float(self.recommending.decisions + self.deciding.decisions),
+                "decisions_dropped_total": float(self._commits.dropped),
                 "degraded_total": float(self.deciding.degraded),
                 "fold_position": float(self.place()),
                 "subjects": float(len(fold.subjects)),
@@ -242,7 +253,7 @@ class Engine:
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Fold the log from zero beside the live state and compare the digests."""
-        return verify(self.fold, self.empty_fold(), self._log, progress=progress)
+        return verify(self.fold, self.empty_fold(), self.log, progress=progress)
 
     def place(self) -> int:
         """How many records the fold has passed."""
@@ -254,7 +265,8 @@ class Engine:
         return self.snapshots is not None and 0 < every <= self.place() - self.snapshot_at
 
     def snapshot(self) -> str | None:
-        """Write a snapshot now if anything came since the last; returns its name. Raises OSError."""
+        """Write a snapshot now if anything came since the last; returns its name. Raises OSError,
+        KeyUnavailable."""
         place = self.place()
         if self.snapshots is None or place == self.snapshot_at:
             return None
@@ -265,11 +277,13 @@ class Engine:
         """Let what is under way finish, keep a snapshot, and let go of the files."""
         self._commits.close()
         if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
-            self.snapshot()
-        self._log.close()
+            with suppress(KeyUnavailable):  # then the next start folds a little more
+                self.snapshot()
+        self.log.close()
         self.placements.close()
         if self.audit is not None:
             self.audit.close()
+        self.vault.close()
 
     def _answer(self, waiting: Waiting, *, behind: bool) -> None:
         if waiting.answered:

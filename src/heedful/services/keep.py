@@ -114,7 +114,7 @@ class KeepDecisions:
         # A rule that goes by what was shown must see it at the next question, also where no loop comes back for
         # what was put off.
         at_once = answered.spot.remembers and self._commits.later is None
-        (self._commits.submit if at_once else self._commits.defer)((record,), _unwatched)
+        (self._commits.submit if at_once else self._commits.defer)((record,), self._commits.unwatched)
 
     def _runners_up(self, slate: Slate, pipeline: Pipeline) -> tuple[list[ItemId], list[float]]:
         """The best candidates that are not shown, about as many as a decision has room for."""
@@ -162,8 +162,3 @@ def _features_of(pipeline: Pipeline) -> Features | None:
     """The features that the ranker has just looked at."""
     ranker = pipeline.ranker
     return ranker.features if isinstance(ranker, Learned) and ranker.model is not None else None
-
-
-def _unwatched(outcome: object) -> None:
-    """A decision's sync is not waited for: a crash may lose the last milliseconds of decisions."""
-    del outcome

@@ -75,6 +75,7 @@ class Cipher:
     def open_many(self, entries: Sequence[Entry]) -> list[bytes | None]:
         """Each body, None where its key was destroyed. Raises KeyUnavailable or Corrupt, naming the event."""
         rings = self._keys.opening({entry[1] for entry in entries})
+        self._keys.open_all(rings)
         context = self._context
         bodies: list[bytes | None] = []
         keep = bodies.append
@@ -100,5 +101,5 @@ class Cipher:
 
 
 def is_sealed(body: bytes) -> bool:
-    """Whether `body` begins as a sealed one does. A plain body, MessagePack of an array, never does."""
+    """Whether `body` begins as a sealed one does. One in the clear, which begins with its version, never does."""
     return len(body) >= OVERHEAD and body[0] == VERSION

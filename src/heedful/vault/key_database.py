@@ -16,17 +16,22 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from heedful.vault.key_store import Ring, Tombstone, WrappedKey, WrappingKey, buried
+from heedful.vault.key_store import Count, Ring, Tombstone, WrappedKey, WrappingKey, buried
 from heedful.vocabulary.errors import Conflict, Corrupt, KeyUnavailable, NotFound, SettingsError
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Instant
 
 SCHEMA_VERSION = 1
+CHECKPOINT_PAGES = 8_192
+"""The write-ahead log is copied into the file at this many pages of 4 KiB: keys of new people lie far apart, and
+copying them costs two more syncs. Destroying a key copies at once."""
+
 BUSY_MILLISECONDS = 5_000
 """How long to wait for another process that writes."""
 
@@ -42,12 +47,13 @@ CREATE TABLE tombstones (
 CREATE TABLE wrapping (
   number INTEGER PRIMARY KEY, source TEXT NOT NULL, place INTEGER, created INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE revision (number INTEGER NOT NULL, openings INTEGER NOT NULL) STRICT;
-INSERT INTO revision VALUES (0, 0);
+CREATE TABLE revision (number INTEGER NOT NULL, openings INTEGER NOT NULL, renewal INTEGER NOT NULL) STRICT;
+INSERT INTO revision VALUES (0, 0, 0);
 """
 _LIVING = "SELECT subject, generation, wrapping, key, created FROM keys JOIN closed USING (place)"
-_OF = f"{_LIVING} WHERE subject = ? ORDER BY generation"
-_GONE = "SELECT subject, through, at FROM tombstones WHERE subject = ?"
+_GONE = "SELECT subject, through, at FROM tombstones"
+_AT_ONCE = 512
+"""Subjects that one query finds: far fewer steps than a query for each."""
 _WRAPPING = "SELECT number, source, key, created FROM wrapping JOIN closed USING (place)"
 _OVERWRITE = "UPDATE closed SET key = zeroblob(length(key)) WHERE place = ?"
 _OPENING = "UPDATE revision SET openings = openings + 1"
@@ -135,6 +141,23 @@ class SqliteKeyStore:
             _turn(connection)
         self.wipe()
 
+    def renewal(self) -> Instant:
+        with self._reading() as connection:
+            return Instant(connection.execute("SELECT renewal FROM revision").get)
+
+    def renew_before(self, at: Instant) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE revision SET renewal = ?1, number = number + 1 WHERE renewal < ?1", (at,)
+            )
+
+    def total(self) -> Count:
+        with self._reading() as connection:
+            return Count(
+                int(connection.execute("SELECT count(*) FROM keys").get),
+                int(connection.execute("SELECT count(*) FROM tombstones").get),
+            )
+
     def revision(self) -> int:
         with self._reading() as connection:
             return int(connection.execute("SELECT number FROM revision").get)
@@ -199,15 +222,31 @@ class SqliteKeyStore:
 
 
 def _rings(connection: apsw.Connection, subjects: Iterable[SubjectId]) -> dict[SubjectId, Ring]:
-    wanted = [(subject,) for subject in sorted({*subjects})]  # in the order of the file
+    wanted = sorted({*subjects})  # in the order of the file
     keys: dict[SubjectId, list[WrappedKey]] = {}
-    row: Any
-    for row in connection.executemany(_OF, wanted):
-        keys.setdefault(row[0], []).append(WrappedKey(*row))
     gone: dict[SubjectId, Tombstone] = {}
-    for row in connection.executemany(_GONE, wanted):
-        gone[row[0]] = Tombstone(*row)
-    return {subject: Ring(tuple(keys.get(subject, ())), gone.get(subject)) for (subject,) in wanted}
+    any_gone = connection.execute("SELECT 1 FROM tombstones LIMIT 1").get is not None
+    row: Any
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = wanted[first : first + _AT_ONCE]
+        places = ",".join("?" * len(some))
+        for row in connection.execute(f"{_LIVING} WHERE subject IN ({places})", some):
+            keys.setdefault(row[0], []).append(WrappedKey(*row))
+        if any_gone:
+            for row in connection.execute(f"{_GONE} WHERE subject IN ({places})", some):
+                gone[row[0]] = Tombstone(*row)
+    for mine in keys.values():
+        if len(mine) > 1:
+            mine.sort(key=attrgetter("generation"))
+    nothing = Ring()
+    return {
+        subject: Ring(tuple(keys[subject]), gone.get(subject))
+        if subject in keys
+        else Ring((), gone[subject])
+        if subject in gone
+        else nothing
+        for subject in wanted
+    }
 
 
 def _put(connection: apsw.Connection, keys: Sequence[WrappedKey]) -> list[WrappedKey | None]:
@@ -316,7 +355,8 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     settings: dict[str, Any] = {
         "fullfsync": True, "checkpoint_fullfsync": True, "secure_delete": True, "temp_store": "MEMORY",
-        "synchronous": "EXTRA",
+        "synchronous": "EXTRA", "cache_size": -65_536,
+        "wal_autocheckpoint": CHECKPOINT_PAGES,
     }  # fmt: skip
     for name, value in settings.items():
         connection.pragma(name, value)

@@ -6,7 +6,7 @@ A generation that is destroyed can be neither read nor put again, whoever tries,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Protocol
 
@@ -64,6 +64,13 @@ class Ring(msgspec.Struct, frozen=True, gc=False):
         return max(destroyed, self.keys[-1].generation if self.keys else 0)
 
 
+class Count(msgspec.Struct, frozen=True):
+    """How many living data keys there are, and how many subjects have destroyed ones."""
+
+    living: int
+    destroyed: int
+
+
 class KeyStore(Protocol):
     """Every method is all or nothing, durable when it returns, and raises KeyUnavailable if it cannot."""
 
@@ -104,8 +111,18 @@ class KeyStore(Protocol):
         NotFound.
         """
 
+    def renewal(self) -> Instant:
+        """Data keys made before this are followed by a new generation when their subject is next sealed for."""
+
+    def renew_before(self, at: Instant) -> None:
+        """Set `renewal`, unless it is later already. Changes the revision."""
+
+    def total(self) -> Count:
+        """How many keys there are. Takes a while where there are millions."""
+
     def revision(self) -> int:
-        """Changes whenever a key is destroyed or a wrapping key comes or goes, also by another process."""
+        """Changes whenever a key is destroyed, a wrapping key comes or goes, or `renewal` is another, also by
+        another process."""
 
     def wipe(self) -> bool:
         """Whether no byte of what was overwritten is left in the store's files; tries to see to it."""
@@ -118,10 +135,10 @@ class MemoryKeyStore:
     """`KeyStore` for tests and for data that ends with the process."""
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[SubjectId, int], WrappedKey] = {}
+        self._keys: dict[SubjectId, dict[int, WrappedKey]] = {}
         self._tombstones: dict[SubjectId, Tombstone] = {}
         self._wrapping: dict[int, WrappingKey] = {}
-        self._revision = 0
+        self._revision, self._renewal = 0, Instant(0)
         self._lock = Lock()
 
     def find(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, Ring]:
@@ -134,7 +151,7 @@ class MemoryKeyStore:
             return [
                 None
                 if self._destroyed(key.subject) >= key.generation
-                else self._keys.setdefault((key.subject, key.generation), key)
+                else self._keys.setdefault(key.subject, {}).setdefault(key.generation, key)
                 for key in keys
             ]
 
@@ -144,16 +161,20 @@ class MemoryKeyStore:
 
     def page(self, after: tuple[SubjectId, int] | None, limit: int) -> list[WrappedKey]:
         with self._lock:
-            places = sorted(place for place in self._keys if after is None or place > after)
-            return [self._keys[place] for place in places[:limit]]
+            places = sorted((key.subject, key.generation) for key in self._living())
+            wanted = [place for place in places if after is None or place > after][:limit]
+            return [self._keys[subject][generation] for subject, generation in wanted]
 
     def rewrap(self, changes: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
         with self._lock:
             self._check(new.wrapping for _, new in changes)
             held = [
-                (old, new) for old, new in changes if self._keys.get((old.subject, old.generation)) == old
+                (old, new)
+                for old, new in changes
+                if self._keys.get(old.subject, {}).get(old.generation) == old
             ]
-            self._keys.update({(new.subject, new.generation): new for _, new in held})
+            for _, new in held:
+                self._keys[new.subject][new.generation] = new
             return len(held)
 
     def wrapping_keys(self) -> list[WrappingKey]:
@@ -173,10 +194,23 @@ class MemoryKeyStore:
         with self._lock:
             if number not in self._wrapping:
                 raise NotFound(f"there is no wrapping key {number}")
-            if number == max(self._wrapping) or any(key.wrapping == number for key in self._keys.values()):
+            if number == max(self._wrapping) or any(key.wrapping == number for key in self._living()):
                 raise Conflict(f"wrapping key {number} is in use")
             del self._wrapping[number]
             self._revision += 1
+
+    def renewal(self) -> Instant:
+        return self._renewal
+
+    def renew_before(self, at: Instant) -> None:
+        with self._lock:
+            if at > self._renewal:
+                self._renewal = at
+                self._revision += 1
+
+    def total(self) -> Count:
+        with self._lock:
+            return Count(sum(1 for _ in self._living()), len(self._tombstones))
 
     def revision(self) -> int:
         return self._revision
@@ -188,9 +222,11 @@ class MemoryKeyStore:
         pass
 
     def _ring(self, subject: SubjectId) -> Ring:
-        generations = sorted(generation for who, generation in self._keys if who == subject)
-        keys = tuple(self._keys[subject, generation] for generation in generations)
-        return Ring(keys, self._tombstones.get(subject))
+        mine = self._keys.get(subject, {})
+        return Ring(tuple(mine[generation] for generation in sorted(mine)), self._tombstones.get(subject))
+
+    def _living(self) -> Iterator[WrappedKey]:
+        return (key for mine in self._keys.values() for key in mine.values())
 
     def _destroyed(self, subject: SubjectId) -> int:
         tombstone = self._tombstones.get(subject)
@@ -201,8 +237,9 @@ class MemoryKeyStore:
         if self._tombstones.get(subject) != made:
             self._tombstones[subject] = made
             self._revision += 1
-        for place in [place for place in self._keys if place[0] == subject and place[1] <= made.through]:
-            del self._keys[place]
+        mine = self._keys.get(subject, {})
+        for generation in [generation for generation in mine if generation <= made.through]:
+            del mine[generation]
         return made
 
     def _check(self, numbers: Iterable[int]) -> None:

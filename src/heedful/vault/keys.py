@@ -13,16 +13,17 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from threading import RLock
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from heedful.vault.key_store import HIGHEST_GENERATION, KeyStore, Ring, Tombstone, WrappedKey
 from heedful.vault.master import SIZE
-from heedful.vault.wrapping import Monotonic, WrappingKeys
+from heedful.vault.wrapping import Lease, Monotonic, WrappingKeys
 from heedful.vocabulary.errors import Conflict, Corrupt, Invalid, KeyDestroyed, KeyUnavailable
 from heedful.vocabulary.ids import NOBODY, SubjectId
 from heedful.vocabulary.time import Clock, Instant
@@ -30,31 +31,39 @@ from heedful.vocabulary.time import Clock, Instant
 HELD = 20_000
 """About 4 KB each, most of it what the AES library keeps."""
 SECONDS = 900.0
-VERSION = 1
-"""Of the form of what is sealed; its first byte."""
+VERSION = 0x81
+"""Of the form of what is sealed; its first byte. Bodies in the clear begin with a version below 0x80."""
 
 _ATTEMPTS = 3
 
 
-class DataKey:
-    """An opened data key.
+class DataKey(msgspec.Struct, gc=False, eq=False):
+    """An opened data key. Tens of thousands are held, and the garbage collector need not look at one.
 
     head: what stands before everything sealed under it: the version and the generation, 5 bytes.
     mark: what everything sealed under it is bound to: `head`, and the subject with its length.
     cipher: AES-256-GCM under it.
     """
 
-    def __init__(self, subject: SubjectId, generation: int, secret: bytes) -> None:
-        self.subject, self.generation = subject, generation
-        self.head = head(generation)
-        self.mark = self.head + bytes([len(subject)]) + subject
-        self.cipher = AESGCM(secret)
-        self._secret = secret
+    generation: int
+    head: bytes
+    mark: bytes
+    cipher: AESGCM
+    _secret: bytes
+    _nonces: blake2b | None = None
 
-    @cached_property
+    @staticmethod
+    def of(subject: SubjectId, generation: int, secret: bytes) -> DataKey:
+        """The key `secret`, 32 bytes."""
+        start = head(generation)
+        return DataKey(generation, start, start + bytes([len(subject)]) + subject, AESGCM(secret), secret)
+
+    @property
     def nonces(self) -> blake2b:
         """A keyed hash of 96 bits to copy and feed (RFC 7693), under a key that is used for nothing else."""
-        return blake2b(digest_size=12, key=self.derive(b"nonces"), person=b"heedful nonce")
+        if self._nonces is None:
+            self._nonces = blake2b(digest_size=12, key=self.derive(b"nonces"), person=b"heedful nonce")
+        return self._nonces
 
     def derive(self, purpose: bytes, salt: bytes = b"") -> bytes:
         """A key of 32 bytes for `purpose` (at most 16 bytes) and `salt`; says nothing of this one."""
@@ -66,15 +75,13 @@ def head(generation: int) -> bytes:
     return bytes([VERSION]) + generation.to_bytes(4, "big")
 
 
-class Held:
+class Held(msgspec.Struct, gc=False, eq=False):
     """What is known of a subject, for a while. `opened` has the keys that were needed, by `DataKey.head`."""
 
-    __slots__ = ("newest", "opened", "ring", "until")
-
-    def __init__(self, ring: Ring, until: float) -> None:
-        self.ring, self.until = ring, until
-        self.opened: dict[bytes, DataKey] = {}
-        self.newest: DataKey | None = None
+    ring: Ring
+    until: float
+    opened: dict[bytes, DataKey] = {}
+    newest: DataKey | None = None
 
 
 class Keys:
@@ -82,7 +89,7 @@ class Keys:
 
     held: how many subjects' keys stay in memory. seconds: how long one does.
     renew_before: a key made before this instant is followed by a new generation when its subject is next
-    sealed for.
+    sealed for; also one made before the store's `renewal`.
     """
 
     def __init__(
@@ -99,7 +106,7 @@ class Keys:
         self._store, self._wrapping, self._clock, self._monotonic = store, wrapping, clock, monotonic
         self._most, self._seconds = held, seconds
         self._held: OrderedDict[SubjectId, Held] = OrderedDict()
-        self._revision = -1
+        self._revision, self._renewal = -1, Instant(0)
         self._lock = RLock()
 
     def opening(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, Held]:
@@ -123,6 +130,23 @@ class Keys:
                 for subject, ring in self._store.find(missing).items():
                     found[subject] = self._hold(subject, Held(ring, until))
             return found
+
+    def open_all(self, rings: Mapping[SubjectId, Held]) -> None:
+        """Open the key of everybody in `rings` who has just one, which is nearly everybody, in one go; what cannot
+        be opened so is left to `key`."""
+        with self._lock:
+            leases: dict[int, Lease] = {}
+            for subject, held in rings.items():
+                if held.opened or len(held.ring.keys) != 1:
+                    continue
+                (wrapped,) = held.ring.keys
+                lease = leases.get(wrapped.wrapping)
+                if lease is None:
+                    lease = leases[wrapped.wrapping] = self._wrapping.of(wrapped.wrapping)
+                with suppress(Corrupt):
+                    key = DataKey.of(subject, wrapped.generation, lease.open(wrapped))
+                    held.opened[key.head] = key
+                    held.until = min(held.until, lease.until)
 
     def key(self, held: Held, subject: SubjectId, start: bytes) -> DataKey | None:
         """The key whose `head` is `start`, None if it was destroyed.
@@ -208,11 +232,11 @@ class Keys:
         if revision != self._revision:
             self._held.clear()
             self._wrapping.reload()
+            self._renewal = self._store.renewal()
             self._revision = revision
 
     def _hold(self, subject: SubjectId, one: Held) -> Held:
         self._held[subject] = one
-        self._held.move_to_end(subject)
         if len(self._held) > self._most:
             self._held.popitem(last=False)
         return one
@@ -221,7 +245,7 @@ class Keys:
         """Whether a new key is to be made before the next sealing."""
         if not one.ring.keys:
             return one.ring.tombstone is None
-        return self.renew_before is not None and one.ring.keys[-1].created < self.renew_before
+        return one.ring.keys[-1].created < max(self.renew_before or self._renewal, self._renewal)
 
     def _newest(self, one: Held) -> DataKey | None:
         if one.newest is None and one.ring.keys:
@@ -250,7 +274,7 @@ class Keys:
                 old = before[key.subject]
                 if old is not None and standing == key:
                     held = Held(Ring((*old.ring.keys, key), old.ring.tombstone), until)
-                    held.newest = DataKey(key.subject, key.generation, secrets[key.subject])
+                    held.newest = DataKey.of(key.subject, key.generation, secrets[key.subject])
                     held.opened[held.newest.head] = held.newest
                     rings[key.subject] = self._hold(key.subject, held)
             return rings | self.opening(wanted.keys() - rings.keys())
@@ -271,7 +295,7 @@ class Keys:
             self._wrapping.reload()
             lease = self._wrapping.of(now.wrapping)
             secret = lease.open(now)
-        key = DataKey(wrapped.subject, wrapped.generation, secret)
+        key = DataKey.of(wrapped.subject, wrapped.generation, secret)
         held.opened[key.head] = key
         held.until = min(held.until, lease.until)
         return key

@@ -46,12 +46,20 @@ class SealedFiles:
     def __init__(self, keys: Keys, clock: Clock, *, epoch: int = EPOCH) -> None:
         self._keys, self._clock, self._epoch = keys, clock, epoch
 
-    def seal(self, chunks: Iterable[bytes | memoryview], context: bytes) -> Iterator[bytes]:
+    def epoch(self) -> int:
+        """The number of the epoch that files sealed now belong to. Raises KeyUnavailable."""
+        return self._current().generation
+
+    def seal(
+        self, chunks: Iterable[bytes | memoryview], context: bytes, *, epoch: int | None = None
+    ) -> Iterator[bytes]:
         """The bytes of a sealed file, in pieces, of a content in pieces of any size.
 
-        context: what the file is, as its name; needed to open it. Raises KeyUnavailable before the first piece.
+        context: what the file is, as its name; needed to open it. epoch: the one in which the content was read,
+        for a content that took long to make: if it is destroyed meanwhile, so is the file; None for that of now.
+        Raises KeyUnavailable, or KeyDestroyed for an epoch that is over, before the first piece.
         """
-        key = self._current()
+        key = self._current() if epoch is None else self._of(epoch)
         start = MAGIC + key.generation.to_bytes(4, "big") + CHUNK.to_bytes(4, "big") + os.urandom(_SALT)
         cipher = _FileCipher(key, start, context)
         yield start
@@ -72,11 +80,7 @@ class SealedFiles:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         start = file.read(_HEAD)
-        generation = generation_of(start)
-        held = self._keys.opening([FILES])[FILES]
-        key = self._keys.key(held, FILES, head(generation))
-        if key is None:
-            raise KeyDestroyed(f"the key of files of epoch {generation} was destroyed: this stays closed")
+        key = self._of(generation_of(start))
         return SealedReader(file, size, _FileCipher(key, start, context))
 
     def turn(self) -> int:
@@ -89,6 +93,13 @@ class SealedFiles:
         Raises KeyUnavailable, NotFound for an epoch of the future.
         """
         return self._keys.destroy([FILES], through=epoch - 1)[0] if epoch > 1 else None
+
+    def _of(self, epoch: int) -> DataKey:
+        held = self._keys.opening([FILES])[FILES]
+        key = self._keys.key(held, FILES, head(epoch))
+        if key is None:
+            raise KeyDestroyed(f"the key of files of epoch {epoch} was destroyed: this stays closed")
+        return key
 
     def _current(self) -> DataKey:
         key = self._keys.sealing([FILES])[FILES]

@@ -22,13 +22,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from heedful.vault.key_store import KeyStore, WrappedKey, WrappingKey
-from heedful.vault.master import NONCE, SIZE, Masters
-from heedful.vocabulary.errors import Conflict, Corrupt, KeyUnavailable
+from heedful.vault.master import NONCE, SIZE, MasterKey, Masters
+from heedful.vocabulary.errors import Conflict, Corrupt, KeyUnavailable, SettingsError
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Instant
 
 LEASE_SECONDS = 3_600.0
 PAUSE_SECONDS = 1.0
+RETRY_SECONDS = 5
 
 Monotonic = Callable[[], float]
 """Seconds that never go back."""
@@ -65,7 +66,9 @@ class WrappingKeys:
     """The wrapping keys of a store, opened when needed. May be used from several threads.
 
     lease: seconds that an opened one may be used. pause: seconds for which a failed master key is not asked
-    again.
+    again. again: reads the master keys again, where a wrapping key lies under one that is not known yet.
+    tended: whether somebody calls `renew` in the background; then nobody else waits for a master key whose lease
+    has ended.
     """
 
     def __init__(
@@ -76,8 +79,11 @@ class WrappingKeys:
         lease: float = LEASE_SECONDS,
         pause: float = PAUSE_SECONDS,
         monotonic: Monotonic = time.monotonic,
+        again: Callable[[], Masters] | None = None,
     ) -> None:
-        self._store, self.masters = store, masters
+        self.tended = False
+        self._store, self.masters, self._again = store, masters, again
+        self._ended: set[int] = set()
         self._lease, self._pause, self._monotonic = lease, pause, monotonic
         self._known: dict[int, WrappingKey] = {}
         self._leases: dict[int, Lease] = {}
@@ -101,7 +107,14 @@ class WrappingKeys:
             held = self._leases.get(number)
             if held is not None and self._monotonic() < held.until:
                 return held
-            self._leases.pop(number, None)
+            if held is not None:
+                del self._leases[number]
+                self._ended.add(number)
+            if self.tended and number in self._ended:
+                raise KeyUnavailable(
+                    "the lease of the keys has ended, and the master key does not answer",
+                    retry_after=RETRY_SECONDS,
+                )
             if number not in self._known:
                 self.reload()
             if number not in self._known:
@@ -145,14 +158,24 @@ class WrappingKeys:
         return [self._known[number] for number in sorted(self._known)]
 
     def _renew(self, key: WrappingKey) -> Lease:
-        master = self.masters.of(key.source)
+        master = self._master(key.source)
         asked = self._monotonic()
         opened = self._asking(key.source, lambda: master.unwrap(key.wrapped, _number(key.number)))
         lease = Lease(key.number, AESGCM(opened), asked + self._lease)
         with self._lock:
             if key.number in self._known:
                 self._leases[key.number] = lease
+                self._ended.discard(key.number)
         return lease
+
+    def _master(self, source: str) -> MasterKey:
+        try:
+            return self.masters.of(source)
+        except SettingsError:
+            if self._again is None:
+                raise
+            self.masters = self._again()
+            return self.masters.of(source)
 
     def _asking(self, source: str, question: Callable[[], bytes]) -> bytes:
         """The answer of a master key, or its last failure again while that is fresh."""

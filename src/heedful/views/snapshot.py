@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -69,43 +69,53 @@ def chunks(
 
 def read(path: Path) -> tuple[Header, dict[str, NDArray[Any]]]:
     """The header and the arrays, writable and owned by the caller. Raises Corrupt; OSError if unreadable."""
-    header, start = read_header(path)
-    arrays: dict[str, NDArray[Any]] = {}
     with path.open("rb") as file:
-        for entry in header.arrays:
-            array = _empty(entry, path)
-            file.seek(start + entry.offset)
-            if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:
-                raise Corrupt(f"snapshot {path.name} ends inside array {entry.name}")
-            arrays[entry.name] = array
-    with ThreadPoolExecutor(2) as pool:
-        sums = pool.map(_sha256, [array.reshape(-1).view(np.uint8).data for array in arrays.values()])
-        for entry, found in zip(header.arrays, sums, strict=True):
-            if found != entry.sha256:
-                raise Corrupt(f"snapshot {path.name}: array {entry.name} fails its checksum")
-    return header, arrays
+        return read_from(file, path.name)
 
 
 def read_header(path: Path) -> tuple[Header, int]:
     """The header, and where the arrays start in the file. Raises Corrupt."""
     with path.open("rb") as file:
-        if file.read(8) != _MAGIC:
-            raise Corrupt(f"{path.name} is not a snapshot")
-        size = int.from_bytes(file.read(8), "little")
-        if size > 1 << 24:
-            raise Corrupt(f"snapshot {path.name} has a header of {size} bytes")
-        text, check = file.read(size), file.read(32)
+        return header_from(file, path.name)
+
+
+def read_from(file: BinaryIO, name: str) -> tuple[Header, dict[str, NDArray[Any]]]:
+    """As `read`, of an open file that stands at its start. name: for the message of what is raised."""
+    header, start = header_from(file, name)
+    arrays: dict[str, NDArray[Any]] = {}
+    for entry in header.arrays:
+        array = _empty(entry, name)
+        file.seek(start + entry.offset)
+        if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]  # files do
+            raise Corrupt(f"snapshot {name} ends inside array {entry.name}")
+        arrays[entry.name] = array
+    with ThreadPoolExecutor(2) as pool:
+        sums = pool.map(_sha256, [array.reshape(-1).view(np.uint8).data for array in arrays.values()])
+        for entry, found in zip(header.arrays, sums, strict=True):
+            if found != entry.sha256:
+                raise Corrupt(f"snapshot {name}: array {entry.name} fails its checksum")
+    return header, arrays
+
+
+def header_from(file: BinaryIO, name: str) -> tuple[Header, int]:
+    """As `read_header`, of an open file that stands at its start."""
+    if file.read(8) != _MAGIC:
+        raise Corrupt(f"{name} is not a snapshot")
+    size = int.from_bytes(file.read(8), "little")
+    if size > 1 << 24:
+        raise Corrupt(f"snapshot {name} has a header of {size} bytes")
+    text, check = file.read(size), file.read(32)
     if hashlib.sha256(text).digest() != check:
-        raise Corrupt(f"snapshot {path.name}: the header fails its checksum")
+        raise Corrupt(f"snapshot {name}: the header fails its checksum")
     try:
         return msgspec.json.decode(text, type=Header), 16 + size + 32
     except msgspec.DecodeError as error:
-        raise Corrupt(f"snapshot {path.name}: the header does not read: {error}") from error
+        raise Corrupt(f"snapshot {name}: the header does not read: {error}") from error
 
 
-def _empty(entry: _Entry, path: Path) -> NDArray[Any]:
+def _empty(entry: _Entry, name: str) -> NDArray[Any]:
     if entry.dtype not in _ALLOWED or any(length < 0 for length in entry.shape):
-        raise Corrupt(f"snapshot {path.name}: array {entry.name} is of no known type")
+        raise Corrupt(f"snapshot {name}: array {entry.name} is of no known type")
     return np.empty(entry.shape, dtype=np.dtype(entry.dtype))
 
 

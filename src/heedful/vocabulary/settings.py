@@ -45,6 +45,20 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("fit_every must be 0 or more")
 
 
+class VaultSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """master: the key above all others: `file` (in the data folder), `file:FOLDER`, `environment`,
+    `environment:VARIABLE`, `aws:ARN` or `google:NAME`. older: those that open what they closed before it.
+    lease_minutes: for how long keys may be used before the master key is asked again, more than 0."""
+
+    master: str = "file"
+    older: tuple[str, ...] = ()
+    lease_minutes: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.lease_minutes <= 0:
+            raise ValueError("lease_minutes must be more than 0")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from `settings.toml` in the data folder.
 
@@ -67,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: MetricsSettings = MetricsSettings()
     access: AccessSettings = AccessSettings()
     http: HttpSettings = HttpSettings()
+    vault: VaultSettings = VaultSettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from heedful.compose import fit_beside, keys_of, open_engine, read_settings, replaying, snapshot_beside
+from heedful.compose import (
+    fit_beside,
+    keys_of,
+    open_engine,
+    read_settings,
+    replaying,
+    rotating,
+    snapshot_beside,
+)
 from heedful.faces.cli.app import run
 from heedful.faces.cli.opener import Opener
 
@@ -30,7 +38,7 @@ def heedful(*arguments: object) -> Said:
     """Run one command here. The logs go back to where they went before."""
     before = structlog.get_config()
     out, err = io.StringIO(), io.StringIO()
-    opener = Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying, read_settings)
+    opener = Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating, replaying, read_settings)
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = run(opener, [str(argument) for argument in arguments])

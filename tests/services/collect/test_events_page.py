@@ -9,7 +9,7 @@ import pytest
 
 from heedful.services import collect
 from heedful.services.collect.commerce import NAMES
-from heedful.vocabulary.receipt import Status
+from heedful.vocabulary.receipt import KEY_DESTROYED, Status
 from tests.services.collect.memory import Door
 
 PAGE = (Path(__file__).parents[3] / "docs" / "events.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def test_every_example_is_accepted(method: str, body: str) -> None:
 
 
 def test_every_code_is_explained_and_no_other() -> None:
-    given = set(re.findall(r'(?:Invalid|Problem)\(\s*"([a-z_]+)"', SOURCE)) | {"conflict"}
+    given = set(re.findall(r'(?:Invalid|Problem)\(\s*"([a-z_]+)"', SOURCE)) | {"conflict", KEY_DESTROYED}
     rows = PAGE.partition("## Codes")[2].splitlines()
     explained = {
         code for row in rows if row.startswith("| `") for code in re.findall(r"`(\w+)`", row.split("|")[1])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from heedful.log.codec import decode
-from heedful.log.memory import MemoryLog
+from heedful.log.sealed import SealedLog
 from heedful.services.evaluate.recording import Recorder
 from heedful.services.evaluate.streams import Builder, Stream, from_json_lines, from_log, not_empty
 from heedful.vault.pseudonyms import Pseudonyms
@@ -26,7 +26,7 @@ def events_of(stream: Stream) -> list[tuple[str, list[str]]]:
     ]
 
 
-def a_log() -> tuple[Shop, MemoryLog]:
+def a_log() -> tuple[Shop, SealedLog]:
     shop = Shop()
     shop.put_items([{"id": "tent", "title": "A tent", "categories": ["sleep"]}])
     shop.views("ada", "tent")
@@ -35,8 +35,8 @@ def a_log() -> tuple[Shop, MemoryLog]:
     shop.identify(user_id="ada", traits={"age": 3})
     shop.recommend("ada")
     shop.engine._commits.flush(1.0)
-    log = shop.engine._log
-    assert isinstance(log, MemoryLog)
+    log = shop.engine.log
+    assert isinstance(log, SealedLog)
     return shop, log
 
 

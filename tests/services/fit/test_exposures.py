@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from heedful.compose import Heedful, fit_beside, open_engine
+from heedful.compose import Heedful, fit_beside, log_beside, open_engine
 from heedful.compose.pipelines import Pipelines
 from heedful.log.memory import MemoryLog
-from heedful.log.sqlite import SqliteLog
 from heedful.models import lambdamart, linear
 from heedful.models.kinds import Fitted
 from heedful.models.lambdamart import FitSettings
@@ -196,8 +195,8 @@ class Stage(NamedTuple):
     settings: Settings
 
     def gathered(self) -> Exposures:
-        with SqliteLog.reader(self.where / "log.sqlite3") as log, self.engine() as engine:
-            return gather(log, lambda: engine.fold, self.features, OBJECTIVE)
+        with self.engine() as engine:
+            return gather(engine.log, lambda: engine.fold, self.features, OBJECTIVE)
 
     def engine(self) -> Any:
         return closing(open_engine(self.where, clock=FixedClock(LATE), settings=self.settings))
@@ -283,7 +282,7 @@ def asked_of(stage: Stage) -> list[tuple[NDArray[np.float32], NDArray[np.float64
     names = Pseudonyms(installation_secret(stage.where / "pseudonym.key", create=False))
     people = {names.user(one.id): one.id for one in stage.world.shoppers()}
     questions = []
-    with SqliteLog.reader(stage.where / "log.sqlite3") as log:
+    with log_beside(stage.where, stage.settings) as (log, _):
         for record, decision in ((stored.record, decision) for stored, decision in kept(log)):
             if decision is not None and decision.seed % 5 == 0:
                 everything = decode_everything(decision.full)

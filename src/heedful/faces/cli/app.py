@@ -20,6 +20,7 @@ from heedful.faces.cli import (
     serve,
     tell,
     tokens,
+    vault,
 )
 from heedful.faces.cli.console import say_error
 from heedful.faces.cli.opener import Opener
@@ -58,6 +59,7 @@ def build(opener: Opener) -> typer.Typer:
     app.add_typer(tokens.app, name="tokens")
     app.add_typer(audit.app, name="audit")
     app.add_typer(models.app, name="models")
+    app.add_typer(vault.app, name="vault")
     return app
 
 

@@ -16,6 +16,7 @@ from heedful.services.administer import Administer
 from heedful.services.engine import Engine
 from heedful.services.evaluate.evaluate import Systems
 from heedful.services.fit.refit import Verdict
+from heedful.services.rotate import RotateKeys
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.settings import Settings
 
@@ -40,6 +41,7 @@ class Opener:
     keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
     snapshot: brings a folder's newest snapshot up to date beside a running server.
     fit: fits a ranker to a folder's log, beside a running server too (`compose.fit_beside`).
+    rotating: opens the keys of a folder, beside a running server too.
     replaying: what `heedful replay` compares, and how it reads a log.
     settings: a folder's settings; the defaults when left out.
     """
@@ -48,6 +50,7 @@ class Opener:
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
     fit: Callable[..., Verdict]
+    rotating: Callable[[Path], AbstractContextManager[RotateKeys]]
     replaying: Callable[[], Replaying] | None = None
     settings: Callable[[Path], Settings] | None = None
 

@@ -19,12 +19,16 @@ from heedful.vocabulary.errors import (
     Conflict,
     HeedfulError,
     Invalid,
+    KeyUnavailable,
     LogUnavailable,
     NotFound,
     Overloaded,
     RecordsUnavailable,
     TooLarge,
 )
+
+_KEYS_AGAIN = 60
+"""Seconds after which to come again where only a person can bring the keys back."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -67,6 +71,8 @@ KINDS = MappingProxyType({
     "overloaded": Kind(429, "Too much waits already", "Try again after Retry-After seconds."),
     "internal": Kind(500, "Something failed here", "Tell the operator the requestId; the log has the rest."),
     "log_unavailable": Kind(503, "The log takes no writes", "Nothing was stored: send the same again later."),
+    "key_unavailable": Kind(503, "The keys cannot be had", "Nothing was stored: send the same again after "
+                            "Retry-After seconds."),
     "records_unavailable": Kind(503, "The definitions cannot be read or written", "Try again; what was in force "
                                 "goes on."),
     "not_ready": Kind(503, "Not ready yet", "Try again after Retry-After seconds."),
@@ -122,6 +128,10 @@ def problem_of(error: HeedfulError) -> Problem:
     if isinstance(error, LogUnavailable):
         headers = () if error.retry_after is None else retry_after(error.retry_after)
         return Problem("log_unavailable", "Nothing was stored.", headers=headers)
+    if isinstance(error, KeyUnavailable):
+        return Problem(
+            "key_unavailable", "Nothing was stored.", headers=retry_after(error.retry_after or _KEYS_AGAIN)
+        )
     if isinstance(error, RecordsUnavailable):
         return Problem("records_unavailable", "Nothing was changed.", headers=retry_after(1))
     return internal()

@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
+from heedful.log.commit import Unstored
 from heedful.services.collect.calls import SINGLE, read_call
 from heedful.services.collect.commerce import Names
 from heedful.services.collect.records import Origin, to_records
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vocabulary.collection import CollectAnswer, EventFate
-from heedful.vocabulary.errors import HeedfulError, LogUnavailable
+from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.event import Record
-from heedful.vocabulary.receipt import Receipt, Status
+from heedful.vocabulary.receipt import KEY_DESTROYED, Receipt, Status
 from heedful.vocabulary.time import Clock
 
 _NO_MEANINGS: Mapping[str, str] = MappingProxyType({})
@@ -26,9 +27,7 @@ _NO_MEANINGS: Mapping[str, str] = MappingProxyType({})
 class Submitter(Protocol):
     """Takes records to the log and says later what became of them."""
 
-    def submit(
-        self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | LogUnavailable], None]
-    ) -> None:
+    def submit(self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | Unstored], None]) -> None:
         """Store `records`; call `done` once, when they would survive a power cut and the views have them."""
 
 
@@ -69,7 +68,7 @@ class Collect:
         source names the sender; message ids are unique within it. imported keeps event times as they are.
         Raises Invalid or TooLarge when nothing of the call can be taken. Otherwise `done` is called once:
         with a fate for each event in the order received, after the accepted ones are durable and the views
-        have them; or with LogUnavailable, when nothing was stored.
+        have them; or with LogUnavailable or KeyUnavailable, when nothing was stored.
         """
         call = read_call(method, body)
         kind = method if method in SINGLE else ""
@@ -78,8 +77,8 @@ class Collect:
         records = [outcome for outcome in read if isinstance(outcome, Record)]
         cut = len(source) + 1
 
-        def answer(receipts: Sequence[Receipt] | LogUnavailable) -> None:
-            if isinstance(receipts, LogUnavailable):
+        def answer(receipts: Sequence[Receipt] | Unstored) -> None:
+            if isinstance(receipts, HeedfulError):
                 done(receipts)
                 return
             stored = [
@@ -101,6 +100,14 @@ class Collect:
 def _fate(message_id: str, receipt: Receipt) -> EventFate:
     if receipt.status is not Status.REFUSED:
         return EventFate(message_id, receipt.status)
+    if receipt.code == KEY_DESTROYED:
+        return EventFate(
+            message_id,
+            Status.REFUSED,
+            KEY_DESTROYED,
+            "",
+            "this person was forgotten; nothing is kept of them",
+        )
     return EventFate(
         message_id,
         Status.REFUSED,

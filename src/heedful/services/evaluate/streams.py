@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.log.codec import decode
+from heedful.log.commit import Done
 from heedful.log.cursor import Cursor
 from heedful.log.log import LogReader
 from heedful.services.bring_in import BringIn, Counts, Refusal, json_lines
 from heedful.services.collect import Collect
 from heedful.vault.pseudonyms import Pseudonyms
-from heedful.vocabulary.errors import Corrupt, Invalid, LogUnavailable
+from heedful.vocabulary.errors import Corrupt, Invalid
 from heedful.vocabulary.event import Line, Position, Record
 from heedful.vocabulary.ids import NOBODY
 from heedful.vocabulary.item import Item
@@ -302,9 +303,7 @@ class _Taken:
     def __init__(self) -> None:
         self.records: list[Record] = []
 
-    def submit(
-        self, records: Sequence[Record], done: Callable[[Sequence[Receipt] | LogUnavailable], None]
-    ) -> None:
+    def submit(self, records: Sequence[Record], done: Done) -> None:
         self.records += records
         done([Receipt(Status.ACCEPTED, Position(1))] * len(records))
 
