@@ -35,7 +35,7 @@ Bounds: TypeAlias = tuple[float, float]
 
 
 class Status(StrEnum):
-    """Where in its life an experiment stands. Only a running one assigns; a rolled out one gives its arm to all."""
+    """Where in its life an experiment stands. Only a running one draws; once rolled out, all get its arm."""
 
     DRAFT = "draft"
     RUNNING = "running"
@@ -70,7 +70,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One of what is compared; the first is the control. value: what it means to the target; any JSON to 16 KiB."""
+    """One of what is compared; the first is the control. value: what it means there; any JSON to 16 KiB."""
 
     key: Annotated[str, Meta(min_length=1, max_length=100)]
     name: Annotated[str, Meta(max_length=200)] = ""
@@ -314,7 +314,8 @@ def experiment_of(key: str, body: object) -> Experiment:
 
     Raises Invalid (`experiment_invalid`; `path` says where).
     """
-    return converted(key, body, Experiment, "experiment")
+    experiment: Experiment = converted(key, body, Experiment, "experiment")
+    return experiment
 
 
 def moved(
@@ -372,7 +373,7 @@ def _replaced(experiment: Experiment, change: dict[str, Any]) -> Experiment:
 
 
 def converted(key: str, body: object, shape: Any, word: str) -> Any:
-    """`body` (plain JSON) as a `shape` whose key is `key`. Raises Invalid (`<word>_invalid`; `path` says where)."""
+    """`body` (plain JSON) as a `shape` with `key`. Raises Invalid (`<word>_invalid`; `path` says where)."""
     code = f"{word}_invalid"
     if not isinstance(body, dict):
         raise Invalid(code, f"{word}: must be an object")

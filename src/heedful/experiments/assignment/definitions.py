@@ -19,9 +19,9 @@ def check_cycles(flags: Iterable[Flag], experiments: Iterable[Experiment] = ()) 
     tests = {each.key: each for each in experiments}
     waits = {flag.key: list(_named(flag, tests)) for flag in flags}
     done: set[str] = set()
-    for start in waits:
+    for start, first in waits.items():
         way: list[str] = []
-        waiting = [(start, iter(waits[start]))]
+        waiting = [(start, iter(first))]
         while waiting:
             flag, following = waiting[-1]
             if len(way) < len(waiting):
@@ -44,9 +44,9 @@ def check_cycles(flags: Iterable[Flag], experiments: Iterable[Experiment] = ()) 
 
 
 def _named(flag: Flag, experiments: Mapping[str, Experiment]) -> Iterable[str]:
-    for holder in (flag, *flag.rules):
-        yield from (each.flag for each in holder.prerequisites)
+    yield from (each.flag for each in flag.prerequisites)
     for rule in flag.rules:
+        yield from (each.flag for each in rule.prerequisites)
         if rule.experiment is not None and (test := experiments.get(rule.experiment)) is not None:
             yield from (each.flag for each in test.prerequisites)
 

@@ -85,7 +85,7 @@ def unit_text(value: object) -> str:
     """
     if isinstance(value, str):
         return value
-    return number_text(value) if isinstance(value, (int, float)) and value and value == value else ""
+    return number_text(value) if isinstance(value, (int, float)) and value and not math.isnan(value) else ""
 
 
 def number_text(value: float) -> str:
@@ -99,12 +99,11 @@ def number_text(value: float) -> str:
     except OverflowError:
         value = math.inf if value > 0 else -math.inf
     if not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "0"
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    written, point = "".join(map(str, digits)), len(digits) + exponent
+    written, point = "".join(map(str, digits)), len(digits) + int(exponent)
     if 0 < point <= 21:
         whole = written[:point].ljust(point, "0")
         text = f"{whole}.{written[point:]}" if len(written) > point else whole

@@ -57,7 +57,9 @@ def _float(value: float) -> float:
 
 def is_truthy(value: Any) -> bool:
     """`!!value`: empty lists and objects are true."""
-    return isinstance(value, (list, dict)) or (bool(value) and value == value)
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    return isinstance(value, (list, dict)) or bool(value)
 
 
 def is_same(a: Any, b: Any) -> bool:
@@ -92,7 +94,7 @@ def compared(a: Any, b: Any) -> int | None:
         left, right = order(a), order(b)
         return (left > right) - (left < right)
     x, y = to_number(a), to_number(b)
-    return None if x != x or y != y else (x > y) - (x < y)
+    return None if math.isnan(x) or math.isnan(y) else (x > y) - (x < y)
 
 
 def _primitive(value: Any) -> Any:

@@ -209,7 +209,7 @@ class _Reader:
         except Invalid as error:
             if not self._forgiving or isinstance(error, _Over):
                 raise
-            return lambda held, _: False
+            return _nobody
 
     def _operator(self, name: str, wanted: Any, path: str, depth: int) -> _Test:
         self._count(path, depth)
@@ -329,6 +329,10 @@ _VERSIONS: Mapping[str, tuple[int, ...]] = {
     "$vgt": (1,),
     "$vgte": (1, 0),
 }
+
+
+def _nobody(_: Any, __: _Run) -> bool:
+    return False
 
 
 def _ordered(name: str, wanted: Any) -> _Test:
