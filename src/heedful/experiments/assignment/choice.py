@@ -98,7 +98,8 @@ class Assigner:
             return self._given(self._place(experiment.shipped), Why.ROLLED_OUT, inside=False)
         if experiment.status is not Status.RUNNING:
             return self._outside(Why.NOT_RUNNING)
-        unit = experiment_unit(experiment, subject.attributes, subject.at)
+        keeps = subject.sticky is not None
+        unit = experiment_unit(experiment, subject.attributes, subject.at, keeps=keeps)
         if unit is None:
             return self._outside(Why.NO_UNIT)
         kept: list[Kept] = []

@@ -288,8 +288,10 @@ class _Reader:
         return matching
 
     def _text(self, value: Any, path: str) -> str:
-        if not isinstance(value, str) or len(value) > MOST_CHARACTERS:
-            raise self._invalid(path, f"must be a text of at most {MOST_CHARACTERS} characters")
+        if not isinstance(value, str):
+            raise self._invalid(path, "must be a text")
+        if len(value) > MOST_CHARACTERS:
+            raise self._over(path, f"must have at most {MOST_CHARACTERS} characters")
         return value
 
     def _plain(self, value: Any, path: str) -> Any:
@@ -301,8 +303,10 @@ class _Reader:
         return value
 
     def _list(self, value: Any, path: str) -> Sequence[Any]:
-        if not isinstance(value, (list, tuple)) or len(value) > MOST_VALUES:
-            raise self._invalid(path, f"must be a list of at most {MOST_VALUES} values")
+        if not isinstance(value, (list, tuple)):
+            raise self._invalid(path, "must be a list")
+        if len(value) > MOST_VALUES:
+            raise self._over(path, f"a list has at most {MOST_VALUES} values")
         return value
 
     def _size(self, value: Any, path: str, depth: int) -> int:

@@ -36,11 +36,16 @@ def attribute_of(attributes: Mapping[str, Any], name: str) -> Any:
     return attributes[name] if name in attributes else path_of(attributes, name)
 
 
-def experiment_unit(experiment: Experiment, attributes: Mapping[str, Any], at: Instant) -> Unit | None:
-    """The unit of `experiment` that `attributes` and the moment make. None: nobody that it could be."""
+def experiment_unit(
+    experiment: Experiment, attributes: Mapping[str, Any], at: Instant, *, keeps: bool
+) -> Unit | None:
+    """The unit of `experiment` that `attributes` and the moment make. None: nobody that it could be.
+
+    keeps: whether arms are kept; without, the fallback attribute names nobody, because its arm would change.
+    """
     if experiment.switchback is not None:
         return _stretch(experiment.switchback, attributes, at)
-    fallback = experiment.fallback_attribute if experiment.sticky else None
+    fallback = experiment.fallback_attribute if keeps and experiment.sticky else None
     return unit_of(attributes, experiment.hash_attribute, fallback)
 
 
