@@ -240,6 +240,7 @@ def test_conditions_that_cannot_be_read_are_refused_with_their_place() -> None:
         {"a": [list(range(600)), list(range(600))]},
         "a",
         {"$or": {"a": 1}},
+        {"$savedGroup": "vip"},
     ],
 )
 def test_a_condition_over_the_limits_is_refused_even_where_one_forgives(tree: Any) -> None:

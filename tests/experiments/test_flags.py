@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heedful.experiments.assignment import Assigner, Group, Subject
+from heedful.experiments.assignment import Assigner, Group, Subject, attributes_of
 from heedful.experiments.flags import (
     ErrorCode,
     Flags,
@@ -142,6 +142,23 @@ def test_a_context_that_costs_too_much_is_an_error_and_not_a_value() -> None:
     )
     got = flags(costly).evaluate("costly", Subject({"t": [str(n) for n in reversed(range(2_000))]}))
     assert (got.reason, got.error, got.variant) == (Reason.ERROR, ErrorCode.INVALID_CONTEXT, None)
+
+
+def test_a_context_names_its_unit_and_has_an_end() -> None:
+    assert attributes_of({"targetingKey": "u1", "plan": "pro"}) == {
+        "id": "u1",
+        "targetingKey": "u1",
+        "plan": "pro",
+    }
+    assert attributes_of({"targetingKey": "u1", "id": "other"})["id"] == "other"
+    assert attributes_of({}) == {}
+    deep: Any = {}
+    for _ in range(17):
+        deep = {"a": [deep]}
+    for context in ([], None, "u1", {"a": list(range(2_001))}, {"a": [[[1] * 30] * 30] * 30}, deep):
+        with pytest.raises(Invalid) as error:
+            attributes_of(context)
+        assert error.value.code == "context_invalid"
 
 
 def test_a_chain_of_prerequisites_has_an_end() -> None:

@@ -6,7 +6,7 @@ from heedful.experiments.assignment.definitions import check_cycles, check_layer
 from heedful.experiments.assignment.hashing import bucket
 from heedful.experiments.assignment.queries import Group, Query, TooCostly
 from heedful.experiments.assignment.sticky import Documents, Kept, with_kept
-from heedful.experiments.assignment.targeting import Subject, Targeting
+from heedful.experiments.assignment.targeting import Subject, Targeting, attributes_of
 
 __all__ = [
     "Assigner",
@@ -22,6 +22,7 @@ __all__ = [
     "Targeting",
     "TooCostly",
     "Why",
+    "attributes_of",
     "bucket",
     "check_cycles",
     "check_layers",

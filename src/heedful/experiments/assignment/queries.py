@@ -169,6 +169,8 @@ class _Reader:
                 return lambda held, run: all(test(held, run) for test in tests)
             is_or = name == "$or"
             return lambda held, run: (not tests or any(test(held, run) for test in tests)) is is_or
+        if name == "$savedGroup":
+            raise self._invalid(path, "saved conditions are not known here: write the condition itself")
         test = self._value(value, path, depth + 1)
 
         def entry(held: Any, run: _Run) -> bool:
@@ -369,7 +371,7 @@ def _some_element(test: _Test) -> _Test:
         if not isinstance(held, list):
             return False
         run.spend(len(held))
-        return any(is_truthy(one) and test(one, run) for one in held)
+        return any(one is not None and test(one, run) for one in held)
 
     return some_element
 

@@ -12,6 +12,7 @@ from heedful.experiments.assignment.queries import NO_GROUPS, Groups, Query
 from heedful.experiments.assignment.sticky import Documents
 from heedful.experiments.assignment.units import attribute_of, unit_of
 from heedful.vocabulary.conditions import PERSON, parse, test_of
+from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.experiment import Filter
 from heedful.vocabulary.time import Instant
 
@@ -33,6 +34,33 @@ class Subject(NamedTuple):
     sticky: Documents | None = None
     forced: Mapping[str, str] = {}
     groups: Groups = NO_GROUPS
+
+
+MOST_VALUES = 2_000
+MOST_DEPTH = 16
+
+
+def attributes_of(context: Any) -> dict[str, Any]:
+    """The attributes that an OpenFeature context (plain JSON) brings: all of it, and its `targetingKey` as `id`
+    where it has no `id` of its own.
+
+    Raises Invalid (`context_invalid`) unless it is an object of at most 2,000 values, 16 levels deep.
+    """
+    if not isinstance(context, dict):
+        raise Invalid("context_invalid", "context: must be an object", path="context")
+    waiting, level, seen = [context], 0, 0
+    while waiting:
+        level += 1
+        below: list[Any] = []
+        for held in waiting:
+            members = held.values() if isinstance(held, dict) else held
+            seen += len(held)
+            below += [one for one in members if isinstance(one, (dict, list))]
+        if seen > MOST_VALUES or level > MOST_DEPTH:
+            message = f"context: at most {MOST_VALUES} values, {MOST_DEPTH} levels deep"
+            raise Invalid("context_invalid", message, path="context")
+        waiting = below
+    return {"id": context["targetingKey"], **context} if "targetingKey" in context else dict(context)
 
 
 class Targeting:
