@@ -155,7 +155,8 @@ def test_a_context_names_its_unit_and_has_an_end() -> None:
     deep: Any = {}
     for _ in range(17):
         deep = {"a": [deep]}
-    for context in ([], None, "u1", {"a": list(range(2_001))}, {"a": [[[1] * 30] * 30] * 30}, deep):
+    broken: list[Any] = [[], None, "u1", {"a": list(range(2_001))}, {"a": [[[1] * 30] * 30] * 30}, deep]
+    for context in broken:
         with pytest.raises(Invalid) as error:
             attributes_of(context)
         assert error.value.code == "context_invalid"

@@ -79,6 +79,9 @@ class Assigner:
         self._ranges = tuple(Range(*each) for each in experiment.ranges) or bucket_ranges(
             len(experiment.arms), experiment.coverage, experiment.weights or None
         )
+        lengths = [each.end - each.start for each in self._ranges]
+        self._propensities = [length / sum(lengths) if length else 0.0 for length in lengths]
+        self._places: dict[str, int] = {arm.key: place for place, arm in enumerate(experiment.arms)}
         where = (
             experiment.on.name if experiment.on is not None and experiment.on.kind == "placement" else None
         )
@@ -152,7 +155,7 @@ class Assigner:
         return None
 
     def _place(self, arm: str) -> int:
-        return next((place for place, one in enumerate(self.experiment.arms) if one.key == arm), -1)
+        return self._places.get(arm, -1)
 
     def _given(
         self,
@@ -163,9 +166,6 @@ class Assigner:
         kept: tuple[Kept, ...] = (),
         inside: bool = True,
     ) -> Assignment:
-        drawn = why is Why.HASHED
-        total = sum(each.end - each.start for each in self._ranges)
-        share = self._ranges[place].end - self._ranges[place].start
         return Assignment(
             experiment=self.experiment.key,
             arm=self.experiment.arms[place].key,
@@ -174,7 +174,7 @@ class Assigner:
             why=why,
             unit=unit,
             bucket=n,
-            propensity=share / total if drawn else 0.0,
+            propensity=self._propensities[place] if why is Why.HASHED else 0.0,
             epoch=len(self.experiment.epochs) - 1,
             washing=unit is not None and unit.washing,
             kept=kept,
@@ -183,7 +183,7 @@ class Assigner:
     def _outside(
         self, why: Why, unit: Unit | None = None, n: float | None = None, kept: tuple[Kept, ...] = ()
     ) -> Assignment:
-        return msgspec.structs.replace(self._given(0, why, unit, n, kept), inside=False)
+        return self._given(0, why, unit, n, kept, inside=False)
 
 
 def in_layer(unit: str, part: Slice, salt: str = "") -> bool:

@@ -98,16 +98,19 @@ class Query:
         self.tree = tree
         self._test = _Reader(code, forgiving).condition(tree, path, 1)
 
-    def matches(self, attributes: Mapping[str, Any], groups: Groups = NO_GROUPS) -> bool:
+    def matches(self, attributes: dict[str, Any], groups: Groups = NO_GROUPS) -> bool:
         """Whether `attributes` (plain JSON) meet the condition. Raises TooCostly."""
         return self._test(attributes, _Run(groups))
 
 
 def path_of(attributes: Any, path: str) -> Any:
     """What stands at the dotted `path`, None where nothing does."""
-    held = attributes
-    for part in path.split("."):
-        if isinstance(held, Mapping):
+    return _walked(attributes, path.split("."))
+
+
+def _walked(held: Any, parts: Sequence[str]) -> Any:
+    for part in parts:
+        if isinstance(held, dict):
             if part not in held:
                 return None
             held = held[part]
@@ -171,11 +174,11 @@ class _Reader:
             return lambda held, run: (not tests or any(test(held, run) for test in tests)) is is_or
         if name == "$savedGroup":
             raise self._invalid(path, "saved conditions are not known here: write the condition itself")
-        test = self._value(value, path, depth + 1)
+        test, parts = self._value(value, path, depth + 1), tuple(name.split("."))
 
         def entry(held: Any, run: _Run) -> bool:
             run.spend()
-            return test(path_of(held, name), run)
+            return test(_walked(held, parts), run)
 
         return entry
 

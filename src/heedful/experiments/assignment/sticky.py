@@ -43,6 +43,8 @@ def entry_key(experiment: str, version: int) -> str:
 
 def known(experiment: Experiment, attributes: Mapping[str, Any], documents: Documents) -> Found:
     """The arm that the person once got, under their own id before that of the fallback attribute."""
+    if not documents:
+        return Found(-1)
     assignments: dict[str, str] = {}
     for name in (experiment.fallback_attribute, experiment.hash_attribute):
         unit = unit_of(attributes, name) if name is not None else None

@@ -28,7 +28,7 @@ class Subject(NamedTuple):
     are.
     """
 
-    attributes: Mapping[str, Any]
+    attributes: dict[str, Any]
     at: Instant = Instant(0)
     segments: tuple[str, ...] = ()
     sticky: Documents | None = None
