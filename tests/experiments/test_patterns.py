@@ -85,7 +85,16 @@ def test_what_takes_backtracking_for_ever_takes_a_step_for_each_character() -> N
     """`(a+)+$` on a's and a b: 2^n ways. The states that are kept stay few."""
     evil = Pattern("(a+)+$")
     assert not evil.found("a" * 900 + "b")
-    assert len(evil._steps) < 10
+    assert len(evil._sets) < 10
+
+
+def test_what_is_kept_of_a_pattern_has_an_end() -> None:
+    one = Pattern("(?:[^a]b|a){3}")
+    texts = ["".join(map(chr, range(start, start + 900))) for start in range(0x3400, 0x3400 + 900 * 14, 900)]
+    for text in [*texts, *texts]:
+        assert not one.found(text)
+        assert one._kept <= 10_000 + 901
+    assert one.found("xb" + "a" + "yb")
 
 
 def test_a_text_that_is_too_long_matches_nothing() -> None:

@@ -25,6 +25,7 @@ MOST_STATES = 1_000
 MOST_TEXT = 1_000
 """Code units; a longer text matches no pattern."""
 _MOST_KEPT = 10_000
+_MATCHED = -1
 
 Takes: TypeAlias = Callable[[str], bool]
 
@@ -84,28 +85,50 @@ class Pattern:
             raise Refused(f"a pattern has at most {MOST_CHARACTERS} characters")
         self._program = _Program()
         self._start = self._program.add(_Parser(_units(source), insensitive).parsed(), self._program.match)
-        self._steps: dict[tuple[frozenset[int], str, str], frozenset[int] | None] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Set out anew: one set of states is known, that of the start before any text."""
+        self._numbers: dict[tuple[frozenset[int], str], int] = {}
+        self._sets: list[tuple[frozenset[int], str]] = []
+        self._moves: list[dict[str, int]] = []
+        self._kept = 0
+        self._number(frozenset((self._start,)), _EDGE)
 
     def found(self, text: str) -> bool:
         """Whether the pattern matches somewhere in `text`, as `RegExp.test` says."""
         if len(text) > MOST_TEXT or len(units := _units(text)) > MOST_TEXT:
             return False
-        if len(self._steps) > _MOST_KEPT:
-            self._steps.clear()
-        states: frozenset[int] = frozenset((self._start,))
-        before = _EDGE
-        for unit in (*units, _EDGE):
-            key = states, before, unit
-            try:
-                after = self._steps[key]
-            except KeyError:
-                after = self._steps[key] = self._step(*key)
-            if after is None:
+        if self._kept > _MOST_KEPT:
+            self._forget()
+        moves, at = self._moves, 0
+        for unit in units:
+            after = moves[at].get(unit)
+            at = self._step(at, unit) if after is None else after
+            if at == _MATCHED:
                 return True
-            states, before = after, "w" if unit in _WORD and unit else "-"
-        return False
+        after = moves[at].get(_EDGE)
+        return (self._step(at, _EDGE) if after is None else after) == _MATCHED
 
-    def _step(self, states: frozenset[int], before: str, unit: str) -> frozenset[int] | None:
+    def _number(self, states: frozenset[int], before: str) -> int:
+        """The number of a set of states after a character of kind `before`."""
+        found = self._numbers.get((states, before))
+        if found is None:
+            found = self._numbers[states, before] = len(self._sets)
+            self._sets.append((states, before))
+            self._moves.append({})
+        return found
+
+    def _step(self, at: int, unit: str) -> int:
+        """The set after `unit`, kept; `_MATCHED` once the pattern has matched before it."""
+        states, before = self._sets[at]
+        after = self._after(states, before, unit)
+        number = _MATCHED if after is None else self._number(after, "w" if unit and unit in _WORD else "-")
+        self._moves[at][unit] = number
+        self._kept += 1
+        return number
+
+    def _after(self, states: frozenset[int], before: str, unit: str) -> frozenset[int] | None:
         """The states after `unit`, None once the pattern has matched before it."""
         reached, waiting = set(states), list(states)
         program, after = self._program, set[int]()
