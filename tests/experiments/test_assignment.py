@@ -16,8 +16,8 @@ from heedful.experiments.assignment import (
     Subject,
     TooCostly,
     Why,
-    check_cycles,
     check_layers,
+    check_prerequisites,
     crossovers,
     in_layer,
     standing,
@@ -278,15 +278,19 @@ def test_flags_that_wait_for_themselves_are_refused_by_name() -> None:
         needed = tuple(Prerequisite(need, {"value": True}) for need in needs)
         return Flag(key=key, prerequisites=needed, rules=rules)
 
-    check_cycles([flag("a", "b", "c"), flag("b", "c"), flag("c", "unknown")])
+    check_prerequisites([flag("a", "b", "c"), flag("b", "c"), flag("c", "unknown")])
     with pytest.raises(Invalid, match="b -> c -> b"):
-        check_cycles([flag("a", "b"), flag("b", "c"), flag("c", "b")])
+        check_prerequisites([flag("a", "b"), flag("b", "c"), flag("c", "b")])
     with pytest.raises(Invalid, match="a -> a"):
-        check_cycles([flag("a", "a")])
+        check_prerequisites([flag("a", "a")])
     test = running("t", prerequisites=(Prerequisite("a", {"value": True}),))
     with pytest.raises(Invalid, match="a -> a"):
-        check_cycles([flag("a", experiment="t")], [test])
-    check_cycles([flag(str(n), str(n + 1)) for n in range(3_000)])
+        check_prerequisites([flag("a", experiment="t")], [test])
+    check_prerequisites([flag(str(n), str(n + 1)) for n in range(20)])
+    for backwards in (False, True):
+        chain = [flag(str(n), str(n + 1)) for n in range(3_000)]
+        with pytest.raises(Invalid, match="more than 20"):
+            check_prerequisites(chain[::-1] if backwards else chain)
 
 
 def test_a_draft_assigns_nobody_and_what_was_rolled_out_reaches_everybody() -> None:

@@ -162,16 +162,30 @@ def test_a_context_names_its_unit_and_has_an_end() -> None:
         assert error.value.code == "context_invalid"
 
 
+def needing(key: str, *needed: str) -> Flag:
+    """A flag that is on if every one of `needed` is."""
+    parents = [{"flag": other, "condition": {"value": True}} for other in needed]
+    return flag_of(key, {"default": "on", "prerequisites": parents})
+
+
 def test_a_chain_of_prerequisites_has_an_end() -> None:
-    chain = [
-        flag_of(
-            str(n), {"default": "on", "prerequisites": [{"flag": str(n + 1), "condition": {"value": True}}]}
-        )
-        for n in range(40)
+    chain = [needing(str(n), str(n + 1)) for n in range(30)]
+    assert flags(*chain[12:]).evaluate("12", Subject({})).variant is None  # the last one is missing
+    assert flags(*chain[12:], needing("30")).evaluate("12", Subject({})).value is True
+    with pytest.raises(Invalid, match="more than 20"):
+        flags(*chain)
+
+
+def test_a_flag_that_many_wait_for_is_evaluated_once() -> None:
+    """Eighteen levels of two flags that both need both below: 2^18 ways to the bottom."""
+    levels = [[needing(f"{n}{side}", f"{n + 1}a", f"{n + 1}b") for side in "ab"] for n in range(18)]
+    bottom = [
+        flag_of(f"18{side}", {"rules": [{"experiment": "colours", "arms": {"control": "on", "blue": "on"}}]})
+        for side in "ab"
     ]
-    every = flags(*chain, flag_of("40", {"default": "on"}))
-    assert every.evaluate("25", Subject({})).value is True
-    assert every.evaluate("0", Subject({})).variant is None
+    got = flags(*(flag for level in levels for flag in level), *bottom).evaluate("0a", Subject({"id": "u"}))
+    assert got.value is True
+    assert [each.experiment for each in got.assignments] == ["colours"]
 
 
 def test_rules_about_what_does_not_exist_are_refused() -> None:

@@ -194,12 +194,10 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     key: its name. on: what is tried out. unit: what gets an arm. hash_attribute names it,
     `fallback_attribute` where there is none yet (before a login), and then sticky assignments are needed for
-    it to keep its arm.
-    seed: None is the key. hash_version: 3 for shares below 0.01%.
+    it to keep its arm. seed: None is the key. hash_version: 3 for shares below 0.01%.
     weights: of the arms; empty: the same. coverage: the share of units that take part. ranges: instead of both.
     namespace: a slice by GrowthBook's rule; layer: by ours. filters: more of them. when, condition: whom it
-    is for.
-    sticky: whether an arm once given is kept, by `bucket_version`; units with an older one than
+    is for. sticky: whether an arm once given is kept, by `bucket_version`; units with an older one than
     `min_bucket_version` are left out. force: everybody who would take part gets this arm, to look at it.
     metrics: what decides, the first most; guardrails: what must not suffer. stages: shares that the second of
     two arms is given one after the other, as [0.01, 0.05, 0.25, 0.5, 1].

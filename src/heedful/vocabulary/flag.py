@@ -83,8 +83,7 @@ class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     type: of every variation. variations: the values by name. default: the variation where no rule holds; None
     leaves it to the code that asks. enabled: false leaves it to the code too. prerequisites: if one fails, so
-    as well.
-    rules: the first that holds decides.
+    as well. rules: the first that holds decides.
     """
 
     key: str

@@ -2,7 +2,7 @@
 
 from heedful.experiments.assignment.choice import Assigner, Assignment, Why, holdout_experiment, in_layer
 from heedful.experiments.assignment.crossovers import Crossovers, Met, Standing, crossovers, standing
-from heedful.experiments.assignment.definitions import check_cycles, check_layers
+from heedful.experiments.assignment.definitions import check_layers, check_prerequisites
 from heedful.experiments.assignment.hashing import bucket
 from heedful.experiments.assignment.queries import Group, Query, TooCostly
 from heedful.experiments.assignment.sticky import Documents, Kept, with_kept
@@ -24,8 +24,8 @@ __all__ = [
     "Why",
     "attributes_of",
     "bucket",
-    "check_cycles",
     "check_layers",
+    "check_prerequisites",
     "crossovers",
     "holdout_experiment",
     "in_layer",

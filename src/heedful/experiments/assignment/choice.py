@@ -42,9 +42,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody gets in one experiment.
 
     arm: its key; outside the experiment that of the control, or of what was rolled out. inside: whether they
-    count.
-    propensity: how likely a unit that takes part gets this arm; 0 where no lot was drawn now. bucket: in [0,
-    1).
+    count. propensity: how likely a unit that takes part gets this arm; 0 where no lot was drawn now. bucket:
+    in [0, 1).
     epoch: which of the experiment's, -1 before the first. washing: the moment is left out of the analysis.
     kept: what to write so that they keep their arms.
     """

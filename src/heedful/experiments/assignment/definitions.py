@@ -9,16 +9,20 @@ from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.experiment import Experiment, Status
 from heedful.vocabulary.flag import Flag
 
+DEEPEST = 20
+"""How long a chain of prerequisites may be."""
 
-def check_cycles(flags: Iterable[Flag], experiments: Iterable[Experiment] = ()) -> None:
-    """Raises Invalid (`prerequisite_cycle`) that names the way round, where a flag waits for itself.
+
+def check_prerequisites(flags: Iterable[Flag], experiments: Iterable[Experiment] = ()) -> None:
+    """Raises Invalid (`prerequisite_cycle`) that names the way round, where a flag waits for itself, and
+    (`prerequisite_depth`) where a chain is longer than 20.
 
     A flag waits for the flags of its prerequisites, of its rules', and of those of the experiments that its
     rules run.
     """
     tests = {each.key: each for each in experiments}
     waits = {flag.key: list(_named(flag, tests)) for flag in flags}
-    done: set[str] = set()
+    depths: dict[str, int] = {}
     for start, first in waits.items():
         way: list[str] = []
         waiting = [(start, iter(first))]
@@ -34,11 +38,14 @@ def check_cycles(flags: Iterable[Flag], experiments: Iterable[Experiment] = ()) 
                         f"prerequisites: {circle} waits for itself",
                         path="prerequisites",
                     )
-                if after in waits and after not in done:
+                if after in waits and after not in depths:
                     waiting.append((after, iter(waits[after])))
                     break
             else:
-                done.add(flag)
+                depths[flag] = 1 + max((depths.get(after, 0) for after in waits[flag]), default=0)
+                if depths[flag] > DEEPEST:
+                    message = f"prerequisites: {flag!r} is at the end of a chain of more than {DEEPEST}"
+                    raise Invalid("prerequisite_depth", message, path="prerequisites")
                 waiting.pop()
                 way.pop()
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from heedful.experiments.assignment.choice import Assigner, Assignment, met, prerequisites_of
-from heedful.experiments.assignment.definitions import check_cycles
+from heedful.experiments.assignment.choice import Assigner, Assignment, Why, met, prerequisites_of
+from heedful.experiments.assignment.definitions import check_prerequisites
 from heedful.experiments.assignment.hashing import bucket
 from heedful.experiments.assignment.queries import TooCostly
 from heedful.experiments.assignment.sticky import Kept
@@ -21,9 +21,6 @@ from heedful.experiments.assignment.targeting import FlagValue, Subject, Targeti
 from heedful.experiments.assignment.units import unit_of
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.flag import Flag, FlagRule, Rollout
-
-_DEEPEST = 20
-"""How long a chain of prerequisites may be."""
 
 
 class Reason(StrEnum):
@@ -109,32 +106,36 @@ class Flags:
         """
         flags = list(flags)
         self._assigners = assigners
-        check_cycles(flags, (each.experiment for each in assigners.values()))
+        check_prerequisites(flags, (each.experiment for each in assigners.values()))
         for flag in flags:
             _check_arms(flag, assigners)
         self._flags = {flag.key: _ReadyFlag(flag) for flag in flags}
 
     def evaluate(self, key: str, subject: Subject) -> Evaluation:
         """The flag `key` for `subject`. It never fails: what went wrong is its `error`."""
-        return self._evaluate(key, subject, 0)
+        return self._evaluate(key, subject, {})
 
     def evaluate_all(self, subject: Subject) -> tuple[Evaluation, ...]:
         """Every flag, by key."""
-        return tuple(self.evaluate(key, subject) for key in sorted(self._flags))
+        known: dict[str, Evaluation] = {}
+        return tuple(self._evaluate(key, subject, known) for key in sorted(self._flags))
 
-    def _evaluate(self, key: str, subject: Subject, depth: int) -> Evaluation:
+    def _evaluate(self, key: str, subject: Subject, known: dict[str, Evaluation]) -> Evaluation:
+        """known: what was evaluated for this subject already; a flag that many wait for is evaluated once."""
+        if (found := known.get(key)) is None:
+            found = known[key] = self._evaluated(key, subject, known)
+        return found
+
+    def _evaluated(self, key: str, subject: Subject, known: dict[str, Evaluation]) -> Evaluation:
         ready = self._flags.get(key)
         if ready is None:
             return _failed(key, ErrorCode.FLAG_NOT_FOUND, f"there is no flag {key[:200]!r}")
         if not ready.flag.enabled:
             return Evaluation(key=key, reason=Reason.DISABLED)
-        if depth > _DEEPEST:
-            return _failed(key, ErrorCode.GENERAL, f"a chain of prerequisites is longer than {_DEEPEST}")
-
         assignments: list[Assignment] = []
 
         def value_of(other: str) -> Any:
-            found = self._evaluate(other, subject, depth + 1)
+            found = self._evaluate(other, subject, known)
             assignments.extend(found.assignments)
             return found.value
 
@@ -145,7 +146,7 @@ class Flags:
                         key=key,
                         reason=Reason.DISABLED,
                         metadata={"prerequisite": each[0]},
-                        assignments=tuple(assignments),
+                        assignments=_once(assignments),
                     )
             return self._by_rules(ready, subject, value_of, assignments)
         except TooCostly as error:
@@ -170,7 +171,7 @@ class Flags:
                 continue
             assignment = self._assigners[rule.experiment or ""].assign(subject, value_of)
             assignments.append(assignment)
-            takes_part = assignment.inside or assignment.why.value == "rolled_out"
+            takes_part = assignment.inside or assignment.why is Why.ROLLED_OUT
             if takes_part and (variant := rule.arms.get(assignment.arm)) is not None:
                 return _found(flag, variant, Reason.SPLIT, rule.id, assignments, assignment)
         reason = Reason.DEFAULT if ready.rules or ready.prerequisites else Reason.STATIC
@@ -199,8 +200,13 @@ def _found(
         value=flag.variations[variant] if variant is not None else None,
         variant=variant,
         metadata=metadata,
-        assignments=tuple(assignments),
+        assignments=_once(assignments),
     )
+
+
+def _once(assignments: list[Assignment]) -> tuple[Assignment, ...]:
+    """Each experiment once; it says the same of a subject every time."""
+    return tuple({each.experiment: each for each in assignments}.values())
 
 
 def _rolled_out(key: str, rollout: Rollout, subject: Subject) -> bool:

@@ -4,8 +4,7 @@ The test is of the sign: among those who preferred one at all, is it one as ofte
 betting martingale, the ratio of a Beta(1/2, 1/2) mixture over all shares to the fair coin, so that by
 Ville's inequality it exceeds 1/alpha with a chance of at most alpha at any time, under no preference (Robbins
 1970; Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
-Ann. Stat. 2021).
-A person who comes back is one person: `by_unit` makes one outcome of theirs.
+Ann. Stat. 2021). A person who comes back is one person: `by_unit` makes one outcome of theirs.
 """
 
 from __future__ import annotations

@@ -19,9 +19,8 @@ class Logged(NamedTuple):
     action: int64 (n,), 0 to K - 1. reward: float64 (n,). propensity: float64 (n,), above 0 to 1, of the
     action by the logging policy. target: float64 (n,), of the same action by the policy that is asked about.
     units: int64 (n,), whose decision it was; None: all independent. targets: float64 (n, K), the whole
-    distribution that is asked about.
-    propensities: float64 (n, K), the whole of the logging one. predicted: float64 (n, K), the reward that a model
-    expects that was fitted without the row (`reward_models`).
+    distribution that is asked about. propensities: float64 (n, K), the whole of the logging one. predicted:
+    float64 (n, K), the reward that a model expects that was fitted without the row (`reward_models`).
     """
 
     action: Integers
