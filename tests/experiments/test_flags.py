@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heedful.experiments.assignment import Assigner, Group, Subject, attributes_of
+from heedful.experiments.assignment import Assigner, Group, Subject, attributes_of, bucket
 from heedful.experiments.flags import (
     ErrorCode,
     Flags,
@@ -91,6 +91,14 @@ def test_an_experiment_behind_a_flag_says_its_arm_and_is_an_exposure() -> None:
 def test_metadata_are_values_that_ofrep_allows() -> None:
     got = flags().evaluate("button", Subject({"id": "u"}))
     assert all(isinstance(value, (bool, str, int, float)) for value in got.metadata.values())
+
+
+def test_a_share_takes_in_the_bucket_at_its_end_as_growthbook_does() -> None:
+    flag = flag_of("f", {"rules": [{"serve": "on", "rollout": {"coverage": 0.5, "seed": "s"}}]})
+    at = next(f"u{n}" for n in range(100_000) if bucket("s", f"u{n}") == 0.5)
+    above = next(f"u{n}" for n in range(100_000) if bucket("s", f"u{n}") == 0.5001)
+    assert flags(flag).evaluate("f", Subject({"id": at})).value is True
+    assert flags(flag).evaluate("f", Subject({"id": above})).value is False
 
 
 def test_a_log_in_keeps_what_a_flag_was() -> None:

@@ -134,6 +134,16 @@ def test_a_preference_is_symmetric_and_its_interval_decides_as_its_evidence_does
     assert (one.p <= 0.05) == (one.verdict is not Verdict.NONE) or abs(one.p - 0.05) < 1e-6
 
 
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_the_evidence_is_a_fair_bet(a: int, b: int) -> None:
+    """Under no preference the next outcome leaves it where it is on average: so it may be looked at at any time."""
+    now = preference(Wins(a, b, 0)).evidence
+    after = (preference(Wins(a + 1, b, 0)).evidence + preference(Wins(a, b + 1, 0)).evidence) / 2
+    assert after == pytest.approx(now, rel=1e-9)
+    assert preference(Wins(0, 0, 0)).evidence == pytest.approx(1.0)
+    assert preference(Wins(2, 0, 0)).evidence == pytest.approx(1.5)
+
+
 def test_nothing_seen_is_no_preference() -> None:
     found = preference(Wins(0, 0, 0))
     assert (found.verdict, found.delta, found.low, found.high) == (Verdict.NONE, 0.0, 0.0, 1.0)

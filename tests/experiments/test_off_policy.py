@@ -195,6 +195,35 @@ def test_each_gate_fires_where_it_must() -> None:
     assert gates(few)[0].is_red
 
 
+@pytest.mark.parametrize(("errors", "is_red"), [(2.9, False), (3.1, True)])
+def test_the_mean_weight_may_be_three_errors_away(errors: float, is_red: bool) -> None:
+    w = np.random.default_rng(1).uniform(0.5, 1.5, 1_000)
+    w += 1 + errors * standard_error(w) - w.mean()
+    log = Logged(np.zeros(1_000, np.int64), np.zeros(1_000), np.full(1_000, 0.4), 0.4 * w)
+    (gate,) = [gate for gate in gates(log) if gate.code == "mean_weight"]
+    assert gate.is_red is is_red
+
+
+def test_a_row_may_carry_a_twentieth() -> None:
+    for extra, is_red in ((50.0, False), (56.0, True)):
+        w = np.ones(1_000)
+        w[0] = extra
+        w /= w.mean()
+        log = Logged(np.zeros(1_000, np.int64), np.zeros(1_000), np.full(1_000, 0.01), 0.01 * w)
+        (gate,) = [gate for gate in gates(log) if gate.code == "largest_share"]
+        assert gate.is_red is is_red
+
+
+def test_bounds_lie_below_the_truth_as_often_as_they_say() -> None:
+    below = {"student": 0, "hoeffding": 0, "bernstein": 0}
+    for seed in range(200):
+        log, truth = draws(seed, n=400)
+        for name, bound in report(log, most_reward=1.0, most_weight=3.0).bounds.items():
+            below[name] += bound < truth
+    assert below["student"] >= 0.91 * 200
+    assert below["hoeffding"] == below["bernstein"] == 200
+
+
 def test_rows_of_one_person_count_as_less_than_rows_of_many() -> None:
     log, _ = draws(11, n=1_000)
     four = picked(log, np.repeat(np.arange(1_000), 4))
