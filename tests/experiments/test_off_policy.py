@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -215,13 +216,15 @@ def test_a_row_may_carry_a_twentieth() -> None:
 
 
 def test_bounds_lie_below_the_truth_as_often_as_they_say() -> None:
-    below = {"student": 0, "hoeffding": 0, "bernstein": 0}
+    below, shown = Counter[str](), 0
     for seed in range(200):
         log, truth = draws(seed, n=400)
-        for name, bound in report(log, most_reward=1.0, most_weight=3.0).bounds.items():
-            below[name] += bound < truth
-    assert below["student"] >= 0.91 * 200
-    assert below["hoeffding"] == below["bernstein"] == 200
+        bounds = report(log, most_reward=1.0, most_weight=3.0).bounds
+        shown += bool(bounds)
+        below.update(name for name, bound in bounds.items() if bound < truth)
+    assert shown >= 190  # a gate may be red by chance
+    assert below["student"] >= 0.91 * shown
+    assert below["hoeffding"] == below["bernstein"] == shown
 
 
 def test_rows_of_one_person_count_as_less_than_rows_of_many() -> None:
