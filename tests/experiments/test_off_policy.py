@@ -8,13 +8,23 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.experiments.off_policy import Estimated, Logged, Refusal, effective_size, report, slates, slope
+from heedful.experiments.off_policy import (
+    Estimated,
+    Logged,
+    Refusal,
+    Report,
+    effective_size,
+    report,
+    slates,
+    slope,
+)
 from heedful.experiments.off_policy import estimators as est
 from heedful.experiments.off_policy.intervals import (
     bernstein_bound,
@@ -178,6 +188,15 @@ def test_a_good_log_gets_a_verdict_and_bounds_below_it() -> None:
     assert found.bounds.keys() == {"student", "hoeffding", "bernstein"}
     assert all(bound < truth for bound in found.bounds.values())
     assert {one.estimator for one in found.estimates} == {"ips", "snips", "dr", "dm"}
+
+
+def test_a_report_survives_the_wire_and_says_what_its_verdict_is() -> None:
+    log, _ = draws(7)
+    few = picked(log, np.arange(20))
+    for found, word in ((report(log, most_reward=1.0), b'"estimate"'), (report(few), b'"refusal"')):
+        encoded = msgspec.json.encode(found)
+        assert b'"result":' + word in encoded
+        assert msgspec.json.decode(encoded, type=Report) == found
 
 
 def test_each_gate_fires_where_it_must() -> None:

@@ -7,7 +7,6 @@ looks like an answer, so that no estimate leaves here without the gates, and a r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Literal, TypeAlias
 
@@ -31,7 +30,7 @@ MOST_OUTSIDE = 1e-6
 Code: TypeAlias = Literal["effective_size", "mean_weight", "largest_share", "support", "disagreement"]
 
 
-class Gate(msgspec.Struct, frozen=True):
+class Gate(msgspec.Struct, frozen=True, rename="camel"):
     """One look at the log. value: what was found; limit: how far it may go. text: what a red one means."""
 
     code: Code
@@ -41,7 +40,7 @@ class Gate(msgspec.Struct, frozen=True):
     text: str
 
 
-class Estimated(msgspec.Struct, frozen=True):
+class Estimated(msgspec.Struct, frozen=True, rename="camel", tag_field="result", tag="estimate"):
     """One answer: reward per decision, its standard error, and the interval at 1 - alpha."""
 
     estimator: str
@@ -51,7 +50,7 @@ class Estimated(msgspec.Struct, frozen=True):
     high: float
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, rename="camel", tag_field="result", tag="refusal"):
     """No answer, and why."""
 
     gates: tuple[Gate, ...]
@@ -62,7 +61,7 @@ class Refusal(msgspec.Struct, frozen=True):
         return "; ".join(gate.text for gate in self.gates)
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What another policy would have earned, if that can be said.
 
     verdict: the estimate asked for, or why there is none. estimates, gates: all that was looked at, for
@@ -74,7 +73,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Estimated | Refusal
     estimates: tuple[Estimated, ...]
     gates: tuple[Gate, ...]
-    bounds: Mapping[str, float]
+    bounds: dict[str, float]
     n: int
     effective: float
     mean_weight: float
