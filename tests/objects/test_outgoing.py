@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - hostile addresses are full of letters that look like others
 """Nothing that an outsider names reaches what is inside: 200 hostile addresses, and what a server may do to us."""
 
 from __future__ import annotations
@@ -25,31 +26,42 @@ NAME = "hooks.heedful-callback.net"
 
 INSIDE_V4 = (
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.1.2.3",
-    "127.255.255.254", "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.254", "192.0.0.1", "192.0.0.170",
+    "127.255.255.254", "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.254", "192.0.0.1",
+    "192.0.0.170",
     "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.0.1", "192.168.255.255", "198.18.0.1", "198.19.255.255",
-    "198.51.100.7", "203.0.113.7", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "100.100.100.200",
+    "198.51.100.7", "203.0.113.7", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
+    "100.100.100.200",
 )  # fmt: skip
 INSIDE_V6 = (
     "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:8.8.8.8",
     "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1", "2001:0:7f00:1::", "2001:db8::1",
-    "2002:7f00:1::1", "2002:a9fe:a9fe::", "2002:a00:1::", "3fff::1", "fc00::1", "fd00:ec2::254", "fd12:3456:789a::1",
+    "2002:7f00:1::1", "2002:a9fe:a9fe::", "2002:a00:1::", "3fff::1", "fc00::1", "fd00:ec2::254",
+    "fd12:3456:789a::1",
     "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1", "5f00::1", "2001:10::1", "2001:20::1",
     "::ffff:0:127.0.0.1", "::7f00:1",
 )  # fmt: skip
 HOSTS = (
-    "localhost", "localhost.", "LOCALHOST", "a.localhost", "printer.local", "db.internal", "metadata.google.internal",
-    "router.lan", "nas.home", "1.0.0.127.in-addr.arpa", "hidden.onion", "a.test", "a.invalid", "a.example", "a.corp",
+    "localhost", "localhost.", "LOCALHOST", "a.localhost", "printer.local", "db.internal",
+    "metadata.google.internal",
+    "router.lan", "nas.home", "1.0.0.127.in-addr.arpa", "hidden.onion", "a.test", "a.invalid", "a.example",
+    "a.corp",
     "intranet", "a.intranet", "x.private", "mail", "a.mail", "x.localdomain",
     *INSIDE_V4[:12], "8.8.8.8", "93.184.215.14", *(f"[{one}]" for one in INSIDE_V6[:16]), "[2606:2800:21f::1]",
     "2130706433", "017700000001", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "127.1", "127.0.1", "0", "0x0", "1.1",
     "3232235521", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "169.254.43518", "0xa9.0xfe.0xa9.0xfe",
-    "127.0.0.1.", "127.0.0.1%00", "127。0。0。1", "①②⑦.⓪.⓪.①", "ｌｏｃａｌｈｏｓｔ", "bücher.de", "a..de", ".de", "de", "-a.de",
-    "a-.de", "a_b.de", "a b.de", "a%20b.de", "a%2ede", "a.de%2f", "a.d3", "a.1", "a.0x7f", "EXAMPLE.COM", "Example.com",
-    "ex" + "a" * 70 + ".de", ".".join(["a" * 60] * 5) + ".de", "a.de.", "a,b.de", "a;b.de", "a'b.de", 'a"b.de', "a`b.de",
-    "$(id).de", "{a}.de", "a|b.de", "a<b.de", "a\tb.de", "a\nb.de", "a\rb.de", "a\x00.de", "a\u200b.de", "a\u00ad.de",
+    "127.0.0.1.", "127.0.0.1%00", "127。0。0。1", "①②⑦.⓪.⓪.①", "ｌｏｃａｌｈｏｓｔ", "bücher.de", "a..de", ".de",
+    "de",
+    "-a.de",
+    "a-.de", "a_b.de", "a b.de", "a%20b.de", "a%2ede", "a.de%2f", "a.d3", "a.1", "a.0x7f", "EXAMPLE.COM",
+    "Example.com",
+    "ex" + "a" * 70 + ".de", ".".join(["a" * 60] * 5) + ".de", "a.de.", "a,b.de", "a;b.de",
+    "a'b.de", 'a"b.de', "a`b.de",
+    "$(id).de", "{a}.de", "a|b.de", "a<b.de", "a\tb.de", "a\nb.de", "a\rb.de", "a\x00.de", "a\u200b.de",
+    "a\u00ad.de",
 )  # fmt: skip
 WHOLE = (
-    "", "https", "https:", "https:/", "https://", "https:///", "https:///a.de", "https://:443", "https://?", "//a.de",
+    "", "https", "https:", "https:/", "https://", "https:///", "https:///a.de", "https://:443", "https://?",
+    "//a.de",
     "http://a.de", "HTTP://a.de", "HTTPS://a.de", "Https://a.de", "ftp://a.de", "file:///etc/passwd", "gopher://a.de",
     "dict://a.de:11211", "ldap://a.de", "javascript:alert(1)", "data:text/plain,a", "jar:https://a.de!/", "ws://a.de",
     "unix:///var/run/docker.sock", "https+unix://a", "https:a.de", "https:\\\\a.de", "https:/\\a.de", " https://a.de",
@@ -130,7 +142,8 @@ class Served:
         now = datetime.datetime.now(datetime.UTC)
         certificate = (
             x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(1).not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+            .serial_number(1).not_valid_before(now - datetime.timedelta(1))
+            .not_valid_after(now + datetime.timedelta(1))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
@@ -180,9 +193,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def sender(served: Served, seconds: float = 5.0) -> Outgoing:
-    return Outgoing(
-        seconds=seconds, resolve=resolving(PUBLIC), dial=served.dial, context=served.trusting
-    )
+    return Outgoing(seconds=seconds, resolve=resolving(PUBLIC), dial=served.dial, context=served.trusting)
 
 
 def test_what_is_sent_arrives_at_the_address_that_was_looked_at(served: Served) -> None:
@@ -209,7 +220,9 @@ def test_a_name_that_means_another_address_a_moment_later_gains_nothing(served: 
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 400, 404, 500])
-def test_a_redirect_is_not_followed_and_a_failure_is_said_without_its_body(served: Served, status: int) -> None:
+def test_a_redirect_is_not_followed_and_a_failure_is_said_without_its_body(
+    served: Served, status: int
+) -> None:
     location = b"location: https://169.254.169.254/latest/meta-data\r\n"
     said = b"HTTP/1.1 %d X\r\n%scontent-length: 6\r\n\r\nsecret" % (status, location)
     thread = served.answer(said)
@@ -250,5 +263,7 @@ def test_headers_cannot_be_broken_out_of(served: Served) -> None:
 
 def test_nothing_else_in_the_source_speaks_http_to_others() -> None:
     source = Path(__file__).parents[2] / "src"
-    speaks = re.compile(r"^\s*(?:import|from) (?:http\.client|urllib\.request|urllib3|httpx|requests|aiohttp)\b", re.M)
+    speaks = re.compile(
+        r"^\s*(?:import|from) (?:http\.client|urllib\.request|urllib3|httpx|requests|aiohttp)\b", re.M
+    )
     assert [path.name for path in source.rglob("*.py") if speaks.search(path.read_text())] == ["outgoing.py"]

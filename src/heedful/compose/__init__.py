@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
+from heedful.compose.rights import rights_over
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
@@ -26,6 +27,7 @@ from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
+from heedful.privacy.purposes import Purposes
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
@@ -46,6 +48,8 @@ from heedful.services.placements import Placements
 from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
+from heedful.services.retain import Retain
+from heedful.services.rights.acts import NoForgetting
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
@@ -54,7 +58,7 @@ from heedful.views.trends import HORIZONS
 from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.placement import Placement, placement_of
-from heedful.vocabulary.settings import Settings
+from heedful.vocabulary.settings import RetentionSettings, Settings
 from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
 
 if TYPE_CHECKING:
@@ -115,7 +119,7 @@ def open_engine(
         raise
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf)
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, folder)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
@@ -277,6 +281,7 @@ class Stores(NamedTuple):
     records: Records
     snapshots: Folder | None
     shelf: Shelf | None
+    folder: Path | None = None
 
 
 def _engine(
@@ -293,6 +298,7 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
+    recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names)
     engine = Engine(
         log=log,
@@ -311,7 +317,7 @@ def _engine(
             clock=clock,
         ),
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
-        recall=Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items)),
+        recall=recall,
         placements=placements,
         decide=Decide(
             fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock, definitions=placements.variants
@@ -325,6 +331,13 @@ def _engine(
         clock=clock,
         empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
+    engine.rights = rights_over(
+        log=log, fold=fold, commits=commits, records=stores.records, recall=recall, shelf=shelf,
+        pseudonyms=pseudonyms, purposes=Purposes(), forgets=NoForgetting(), settings=settings.rights,
+        folder=stores.folder, clock=clock,
+    )  # fmt: skip
+    if isinstance(log, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
+        engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
     return engine
 
 

@@ -2,9 +2,9 @@
 
 A callback's address comes from somebody else. So it must be https, on a port for it, under a name of the public
 net; every address that the name has must be public; the connection goes to the very address that was looked at, so
-that a name which means another address a moment later (DNS rebinding) gains nothing; redirects are not followed; time
-and size are capped; and nothing of the answer but its status is told. It is checked when it is taken and again when
-it is used. OWASP API7:2023, server-side request forgery.
+that a name which means another address a moment later (DNS rebinding) gains nothing; redirects are not
+followed; time and size are capped; and nothing of the answer but its status is told. It is checked when it is
+taken and again when it is used. OWASP API7:2023, server-side request forgery.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Outgoing:
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Send `body`; returns the status, 200 to 299.
 
-        Raises Invalid (`url_not_allowed`), and Undelivered for any other status, a redirect too, and where it could
-        not be sent in time.
+        Raises Invalid (`url_not_allowed`), and Undelivered for any other status, a redirect too, and where it
+        could not be sent in time.
         """
         target = target_of(url)
         address = self._public(target)

@@ -23,10 +23,12 @@ from heedful.services.measure import Measure
 from heedful.services.placements import Placements, Preview
 from heedful.services.recall import Recall
 from heedful.services.recommend import MAX_NAME, Recommend
+from heedful.services.retain import Retain
+from heedful.services.rights.rights import Rights
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError, NotFound
+from heedful.vocabulary.errors import HeedfulError, NotFound, RecordsUnavailable
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -60,6 +62,8 @@ class Engine:
     """The services of one process, wired (`compose`)."""
 
     keys: Keys
+    rights: Rights
+    retaining: Retain | None = None
 
     def __init__(
         self,
@@ -228,14 +232,25 @@ class Engine:
                 "items": float(len(fold.items)),
                 "decisions_held": float(held),
                 "decision_references_held": float(named),
+                **{f"rights_requests_{name}": float(n) for name, n in self._alarms().items()},
             },
         )
+
+    def _alarms(self) -> dict[str, int]:
+        """How many requests of people are open and late; nothing while the records cannot be read."""
+        try:
+            alarms = self.rights.requests.alarms()
+        except RecordsUnavailable:
+            return {}
+        return {"open": alarms.open, "overdue": alarms.overdue, "unconfirmed": alarms.unconfirmed}
 
     def retire(self) -> None:
         """Let the views forget what the retention no longer covers. Costs nothing until the day turns."""
         if self._retention_days:
             today = self._clock.now() // DAY * DAY
             self.fold.advance(Instant(today - self._retention_days * DAY))
+        if self.retaining is not None:
+            self.retaining.step()
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Fold the log from zero beside the live state and compare the digests."""

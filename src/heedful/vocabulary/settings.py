@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from heedful.vocabulary.kinds import Meaning
 
@@ -44,6 +47,26 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("fit_every must be 0 or more")
 
 
+class RightsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """contact: who is responsible and how to reach them, in words, for what people get. domain: this server's
+    name on the net, which signed OpenDSR answers carry."""
+
+    contact: str = ""
+    domain: str = "localhost"
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.domain) <= 253 or not self.domain.isascii() or "/" in self.domain:
+            raise ValueError("rights.domain is a host name, as privacy.shop.example")
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whole days, by name. purposes: what a purpose learned from events older than this is taken back. kinds:
+    events of a kind that are older are taken out of every view and their bodies destroyed in the log."""
+
+    purposes: dict[str, Annotated[int, Meta(ge=1)]] = {}
+    kinds: dict[str, Annotated[int, Meta(ge=1)]] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from `settings.toml` in the data folder.
 
@@ -64,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: ModelSettings = ModelSettings()
     decisions: DecisionSettings = DecisionSettings()
     metrics: MetricsSettings = MetricsSettings()
+    rights: RightsSettings = RightsSettings()
+    retention: RetentionSettings = RetentionSettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 

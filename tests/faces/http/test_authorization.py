@@ -59,6 +59,23 @@ EXPECTED = {
     "GET /v1/placements/{name}/versions": "placements:read",
     "POST /v1/placements/{name}/rollback": "placements:write",
     "POST /v1/placements/{name}/preview": "placements:write",
+    "POST /v1/privacy/disclose": "privacy:read",
+    "POST /v1/privacy/requests": "privacy:write",
+    "GET /v1/privacy/requests": "privacy:read",
+    "GET /v1/privacy/requests/{request_id}": "privacy:read",
+    "POST /v1/privacy/requests/{request_id}/move": "privacy:write",
+    **{
+        f"{method} /v1/me{rest}": "subject machines"
+        for method, rest in (
+            ("GET", ""), ("GET", "/decisions/{decision_id}"), ("GET", "/export"), ("POST", "/less"),
+            ("POST", "/consent"), ("POST", "/forget-event"), ("POST", "/forget"),
+        )
+    },
+    "GET /opendsr/discovery": "open",
+    "GET /opendsr/certificate.pem": "open",
+    "POST /opendsr/requests": "privacy:write",
+    "GET /opendsr/requests/{request_id}": "privacy:read",
+    "DELETE /opendsr/requests/{request_id}": "privacy:write",
     "GET /health/live": "open",
     "GET /health/ready": "open",
     "GET /metrics": "operations:read",
@@ -83,7 +100,7 @@ def served(app: Dispatcher) -> set[tuple[str, str, str]]:
     framework: Any = app._rest
     for route in framework.router.routes:
         path = route.path_format
-        for name in ("item_id", "decision_id", "name", "method"):
+        for name in ("item_id", "decision_id", "request_id", "name", "method"):
             path = path.replace(f"{{{name}}}", "x1")
         found |= {(method, route.path_format, path) for method in route.methods if method != "HEAD"}
     return found
@@ -104,7 +121,9 @@ def holds(held: set[str], words: set[str]) -> bool:
     return bool(words & held)
 
 
-def lacks(scope: str, words: set[str]) -> bool:
+def lacks_only(scope: str, words: set[str]) -> bool:
+    if words == {"subject", "machines"}:
+        return False  # the person themself, with a proof
     return scope not in words
 
 
@@ -163,13 +182,13 @@ def credentials(
     credential("basic without a key", {"authorization": "Basic Og=="}, lambda _: False)
     credential("a scheme we do not know", {"authorization": "Negotiate abc"}, lambda _: False)
     credential("write key", bearer(write), lambda words: "write" in words)
-    credential("secret key", bearer(secret), lambda _: True)
+    credential("secret key", bearer(secret), lambda words: words != {"subject", "machines"})
     for scope in Scope:
         only = keys.create(KeyKind.SECRET, limits=Restrictions(scopes=(scope,)))
         credential(f"secret key with {scope}", bearer(only), partial(holds, {scope}))
         rest = tuple(other for other in Scope if other is not scope)
         but = keys.create(KeyKind.SECRET, limits=Restrictions(scopes=rest))
-        credential(f"secret key without {scope}", bearer(but), partial(lacks, scope))
+        credential(f"secret key without {scope}", bearer(but), partial(lacks_only, scope))
     for kind in KeyKind:
         gone = keys.create(kind)
         found = keys.check(gone)
