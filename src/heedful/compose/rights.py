@@ -16,6 +16,7 @@ from heedful.privacy.changes import reader
 from heedful.privacy.purposes import Purposes
 from heedful.records.records import Records
 from heedful.services.disclose import Disclose, Model
+from heedful.services.engine import PATIENCE
 from heedful.services.recall import Recall
 from heedful.services.rights.acts import Acts, Forgets
 from heedful.services.rights.opendsr import OpenDsr
@@ -64,6 +65,7 @@ def rights_over(
         changes=changes,
         models=partial(_models, shelf),
         clock=clock,
+        settle=lambda: None if commits.later is not None else _flush(commits),
         contact=settings.contact,
     )
     acts = Acts(commits, purposes, forgets, clock)
@@ -84,6 +86,10 @@ def rights_over(
     opendsr = OpenDsr(requests, pseudonyms, key, Outgoing(), clock, domain=settings.domain)
     requests.changed = opendsr.changed
     return Rights(disclose, requests, me, opendsr, purposes, settings.contact)
+
+
+def _flush(commits: GroupCommit) -> None:
+    commits.flush(PATIENCE)  # answers given a moment ago are still on their way into the log
 
 
 def _indexed(index: FoldReader, subjects: Sequence[SubjectId]) -> list[Position]:

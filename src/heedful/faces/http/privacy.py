@@ -19,6 +19,7 @@ from heedful.faces.http.gate import Gate
 from heedful.faces.http.openapi import Route
 from heedful.faces.http.problem import UNREADABLE, problem_of, unreadable
 from heedful.services.disclose import Disclose
+from heedful.services.engine import PATIENCE
 from heedful.services.rights.requests import Step
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.ids import SubjectId
@@ -201,6 +202,7 @@ async def zipped(disclose: Disclose, subjects: Sequence[SubjectId]) -> Response:
 
     What does not fit into memory lies in a file that has no name, so that it is gone with this answer.
     """
+    await asyncio.sleep(PATIENCE)  # answers given a moment ago are still on their way into the log
     places = await asyncio.to_thread(disclose.places, subjects)
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by the stream, or here
     try:

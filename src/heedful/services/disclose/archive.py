@@ -69,8 +69,9 @@ class Disclosed(msgspec.Struct, frozen=True, rename="camel"):
 class Disclose:
     """The service.
 
-    bodies: in clear. models: those fitted to everything up to a place in the log, or later; purposes: the
-    registry. contact: who is responsible and how to reach them, in words.
+    bodies: in clear. settle: waits for what is on its way into the log, where there is no loop that does.
+    models: those fitted to everything up to a place in the log, or later; purposes: the registry. contact:
+    who is responsible and how to reach them, in words.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Disclose:
         changes: Reader,
         models: Callable[[Position], Sequence[Model]],
         clock: Clock,
+        settle: Callable[[], None],
         contact: str = "",
     ) -> None:
         self._bodies = bodies
@@ -98,6 +100,7 @@ class Disclose:
         self._changes = changes
         self._models = models
         self._clock = clock
+        self._settle = settle
         self._contact = contact
         self._profiles = Profiles(fold)
 
@@ -108,6 +111,7 @@ class Disclose:
 
     def places(self, subjects: Sequence[SubjectId]) -> list[Position]:
         """Where their records are. Any thread may ask."""
+        self._settle()
         return self._find(subjects)
 
     def profile(self, subjects: Sequence[SubjectId]) -> dict[str, Any]:

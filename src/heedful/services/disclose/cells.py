@@ -22,10 +22,11 @@ def cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)  # a number's own minus sign is no formula
-    text = str(value).replace("\0", "\ufffd")
+    text = str(value)
     bare = "".join(char for char in text[:64] if unicodedata.category(char) not in ("Cf", "Zs")) or text[:1]
     first = unicodedata.normalize("NFKC", bare[:1])[:1] if bare else ""
-    return f"'{text}" if first in _STARTERS and first else text
+    text = text.replace("\0", "\ufffd")
+    return f"'{text}" if first and first in _STARTERS else text
 
 
 def line(values: Sequence[object]) -> bytes:

@@ -47,12 +47,13 @@ def html(contents: Contents) -> str:
     facts = [
         ("Made", told.made), ("Events", told.events), ("Answers chosen for you", told.decisions),
         ("Choices about your data", told.consents), ("First event", profile.get("firstSeen")),
-        ("Last event", profile.get("lastSeen")), ("Responsible", contents.contact or "the operator of "
-        "this service"),
+        ("Last event", profile.get("lastSeen")),
+        ("Responsible", contents.contact or "the operator of this service"),
     ]  # fmt: skip
     interests = [(one["category"], one["events"]) for one in profile.get("interests", ())]
     lists = [
-        ("What you looked at last", profile.get("recentItems", ())), ("What you have", profile.get("ownedItems", ())),
+        ("What you looked at last", profile.get("recentItems", ())), ("What you have",
+        profile.get("ownedItems", ())),
         ("What you asked not to see", profile.get("hiddenItems", ())),
     ]  # fmt: skip
     parts = [
@@ -65,8 +66,9 @@ def html(contents: Contents) -> str:
         _table(("category", "events"), interests),
         *(f"<h3>{escape(name)}</h3><p>{_list(items)}</p>" for name, items in lists),
         "<h2>How items are chosen</h2>",
-        "<p>Items are proposed because people who looked at the same things looked at them next, because they are popular "
-        "or new, or because they are described alike. A ranking adds these up; the reason that counted most stands "
+        "<p>Items are proposed because people who looked at the same things looked at them next, because they are "
+        "popular or new, or because they are described alike. A ranking adds these up; the reason that "
+        "counted most stands "
         "beside each item in decisions.csv. No decision with legal or similar effect is made.</p>",
         "<h2>Models that read your events</h2>",
         _table(("id", "kind", "for", "made", "state"), [tuple(model.values()) for model in contents.models]),
@@ -86,16 +88,14 @@ def readme(contents: Contents) -> str:
     """The text."""
     told = contents.told
     files = "\n".join(f"{name}\n    {_FILES[name]}" for name in told.files)
-    return (
-        f"Your data, as of {told.made}\n\n{told.events} events, {told.decisions} answers chosen for you, "
-        f"{told.consents} choices about your data.\nResponsible: {contents.contact or 'the operator of this service'}\n\n"
-        f"{files}\n\n{_RIGHTS}\n"
-    )
+    counted = f"{told.events} events, {told.decisions} answers chosen for you, {told.consents} choices about your data."
+    responsible = contents.contact or "the operator of this service"
+    return f"Your data, as of {told.made}\n\n{counted}\nResponsible: {responsible}\n\n{files}\n\n{_RIGHTS}\n"
 
 
 _RIGHTS = (
-    "You may have this corrected, restricted or erased, object to profiling, take your data elsewhere in the files above, "
-    "and complain to a supervisory authority. Ask the operator of the service that you used."
+    "You may have this corrected, restricted or erased, object to profiling, take your data elsewhere in the "
+    "files above, and complain to a supervisory authority. Ask the operator of the service that you used."
 )
 
 

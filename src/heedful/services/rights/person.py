@@ -172,6 +172,6 @@ def _in_words(profile: Mapping[str, Any]) -> str:
     interests = ", ".join(one["category"] for one in profile["interests"][:5])
     likes = f" You looked most at: {interests}." if interests else ""
     return (
-        f"We know what you did here from {profile['firstSeen'][:10]} to {profile['lastSeen'][:10]}: {kinds}.{likes} "
-        f"You have {len(profile['ownedItems'])} items and hid {len(profile['hiddenItems'])}."
+        f"We know what you did here from {profile['firstSeen'][:10]} to {profile['lastSeen'][:10]}: {kinds}."
+        f"{likes} You have {len(profile['ownedItems'])} items and hid {len(profile['hiddenItems'])}."
     )
