@@ -19,6 +19,7 @@ from heedful.pipeline.exploration import Exploration, Slots, UnderExposed
 from heedful.pipeline.features import Features
 from heedful.pipeline.filters import NotExcluded, NotHidden, NotOwned, NotThisPage, Servable
 from heedful.pipeline.kinship import Kinship
+from heedful.pipeline.less import NotHiddenCategory
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.ranker import Blend, Learned
 from heedful.pipeline.sources import (
@@ -207,6 +208,7 @@ class Pipelines:
                 NotExcluded(),
                 NotOwned(self._due),
                 NotHidden(),
+                NotHiddenCategory(fold.catalogue, fold.items),
             ),
             ranker=ranker,
             arrangements=arranged,

@@ -74,7 +74,6 @@ def rights_over(
         fold=fold,
         index=index,
         disclose=disclose,
-        recall=recall,
         acts=acts,
         requests=requests,
         purposes=purposes,

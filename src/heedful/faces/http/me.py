@@ -22,7 +22,7 @@ from heedful.faces.http.privacy import MOST, ZIP, json, read_call, zipped
 from heedful.faces.http.problem import Problem, problem_of
 from heedful.services.rights.person import Known
 from heedful.vocabulary.errors import HeedfulError
-from heedful.vocabulary.ids import SubjectId
+from heedful.vocabulary.ids import DecisionId, SubjectId
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.rights import RightsRequest, Someone
 
@@ -110,7 +110,9 @@ class Mine:
     async def decision(self, request: Request) -> Response:
         """Why this."""
         me, mine = self._engine.rights.me, self._mine(request)
-        return json(me.decision(mine, request.path_params["decision_id"][:200]))
+        name = DecisionId(request.path_params["decision_id"][:200])
+        found: Any = await outcome(lambda done: self._engine.decision(name, done))
+        return json(me.why(mine, found))
 
     async def less(self, request: Request) -> Response:
         """Less like this."""

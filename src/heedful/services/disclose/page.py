@@ -88,7 +88,8 @@ def readme(contents: Contents) -> str:
     """The text."""
     told = contents.told
     files = "\n".join(f"{name}\n    {_FILES[name]}" for name in told.files)
-    counted = f"{told.events} events, {told.decisions} answers chosen for you, {told.consents} choices about your data."
+    held = ((told.events, "events"), (told.decisions, "answers chosen for you"), (told.consents, "choices"))
+    counted = ", ".join(f"{count} {name}" for count, name in held)
     responsible = contents.contact or "the operator of this service"
     return f"Your data, as of {told.made}\n\n{counted}\nResponsible: {responsible}\n\n{files}\n\n{_RIGHTS}\n"
 

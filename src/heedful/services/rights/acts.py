@@ -14,6 +14,7 @@ import msgspec
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.pipeline.less import CATEGORY
 from heedful.privacy.purposes import Purposes
 from heedful.vocabulary.consent import ALL, CONSENT, State
 from heedful.vocabulary.errors import HeedfulError, NotFound
@@ -23,9 +24,6 @@ from heedful.vocabulary.kinds import HIDE
 from heedful.vocabulary.outcome import Done
 from heedful.vocabulary.rights import Selection, Verb
 from heedful.vocabulary.time import Clock, Instant
-
-CATEGORY = "category:"
-"""How the id begins under which a category that somebody hid stands in their history."""
 
 
 class Forgets(Protocol):

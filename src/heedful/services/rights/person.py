@@ -10,19 +10,19 @@ from uuid import uuid4
 
 import msgspec
 
+from heedful.pipeline.less import CATEGORY
 from heedful.privacy.changes import Reader, check
 from heedful.privacy.purposes import Purposes
 from heedful.services.disclose import Disclose
-from heedful.services.recall import Recall
-from heedful.services.rights.acts import CATEGORY, Acts
+from heedful.services.rights.acts import Acts
 from heedful.services.rights.requests import Requests
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
 from heedful.views.index import FoldReader
 from heedful.vocabulary.consent import ConsentChange, standing_of
-from heedful.vocabulary.errors import Invalid, NotFound
+from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
 from heedful.vocabulary.event import Event, Position
-from heedful.vocabulary.ids import DecisionId, EventId, SubjectId
+from heedful.vocabulary.ids import EventId, SubjectId
 from heedful.vocabulary.outcome import Done
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.rights import RightsRequest, Selection
@@ -59,7 +59,6 @@ class Me:
         fold: Fold,
         index: FoldReader,
         disclose: Disclose,
-        recall: Recall,
         acts: Acts,
         requests: Requests,
         purposes: Purposes,
@@ -70,7 +69,6 @@ class Me:
         self._fold = fold
         self._index = index
         self._disclose = disclose
-        self._recall = recall
         self._acts = acts
         self._requests = requests
         self._purposes = purposes
@@ -87,13 +85,12 @@ class Me:
         events = self._disclose.recent(subjects, places, RECENT)
         return Known(_in_words(profile), profile, self._choices(subjects), sorted(hidden), events)
 
-    def decision(self, subjects: Sequence[SubjectId], decision: str) -> RecalledDecision:
-        """Why this was shown to them. Raises NotFound, for anybody else's too."""
-        stored = self._fold.find(EventId(f"heedful:{decision}"))
-        if stored is None or stored.record.subject not in subjects:
-            raise NotFound("there is no such decision of yours")
-        found = self._recall.recall(DecisionId(decision))
-        if found is None:
+    def why(self, subjects: Sequence[SubjectId], found: RecalledDecision | HeedfulError) -> RecalledDecision:
+        """Why something was shown to them, from a decision that was looked up. Raises NotFound for anybody else's as
+        for one that there is not, and what the looking up came to."""
+        if isinstance(found, HeedfulError) and not isinstance(found, NotFound):
+            raise found
+        if isinstance(found, HeedfulError) or found.subject not in {subject.hex() for subject in subjects}:
             raise NotFound("there is no such decision of yours")
         return msgspec.structs.replace(found, considered=[], seed="", position="")
 
