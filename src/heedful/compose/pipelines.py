@@ -22,6 +22,7 @@ from heedful.pipeline.kinship import Kinship
 from heedful.pipeline.less import NotHiddenCategory
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.ranker import Blend, Learned
+from heedful.pipeline.sensitive_items import NotSensitive, SensitiveItems
 from heedful.pipeline.sources import (
     BoughtTogether,
     Newest,
@@ -209,6 +210,7 @@ class Pipelines:
                 NotOwned(self._due),
                 NotHidden(),
                 NotHiddenCategory(fold.catalogue, fold.items),
+                NotSensitive(SensitiveItems(fold.catalogue)),
             ),
             ranker=ranker,
             arrangements=arranged,

@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from heedful.log.cursor import Cursor
 from heedful.log.log import BodyStore
 from heedful.views.fold import Fold
+from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import RetentionSettings
-from heedful.vocabulary.time import DAY, Clock, Instant
+from heedful.vocabulary.time import DAY, HOUR, Clock, Instant
 
+_PAGE = 256
 AT_ONCE = 2_000
 """Records that one step takes out at most, so that nobody's answer waits long."""
 
@@ -34,55 +37,53 @@ class Retain:
         self._settings = settings
         self._clock = clock
         self._at_once = at_once
-        self._floors: dict[str, Instant] = {}
-        self._swept: dict[str, Instant] = {}
+        self._swept: dict[str, tuple[Instant, int, Cursor]] = {}
         self.taken_out = 0
 
     def step(self) -> bool:
         """Do what is due now, at most `at_once` records of it; returns whether there is more. Costs next to
         nothing
-        when nothing is due: floors are days (UTC)."""
-        today = self._clock.now() // DAY * DAY
-        for purpose, days in self._settings.purposes.items():
-            self._advance(purpose, Instant(today - days * DAY))
+        when nothing is due: a sweep is due when the day (UTC) or, for what came late, the hour turned and the fold
+        moved. Kinds go first: what the history has let go of cannot be found in it any more.
+        """
+        now = self._clock.now()
+        today = now // DAY * DAY
         for kind, days in self._settings.kinds.items():
             floor = Instant(today - days * DAY)
-            if self._swept.get(kind) != floor and not self._sweep(kind, floor):
+            due = floor, now // HOUR, self._fold.cursor
+            last = self._swept.get(kind)
+            if last is not None and last[0] == floor and (last[1] == due[1] or last[2] == due[2]):
+                continue
+            if not self._sweep(kind, floor):
                 return True
-            self._swept[kind] = floor
+            self._swept[kind] = due
+        for purpose, days in self._settings.purposes.items():
+            self._fold.advance_for(purpose, Instant(today - days * DAY))
         return False
 
-    def _advance(self, purpose: str, floor: Instant) -> None:
-        if self._floors.get(purpose) == floor:
-            return
-        self._floors[purpose] = floor
-        self._fold.advance_for(purpose, floor)
-
     def _sweep(self, kind: str, floor: Instant) -> bool:
-        """Take out what is too old of a kind; returns whether nothing is left."""
+        """Take out what is too old of a kind, at most `at_once` records; returns whether nothing is left."""
+        batch: list[Stored] = []
         prints = self._old(kind, floor)
-        places = [place for one in prints[: self._at_once] for place in self._fold.claims.holders(one)]
-        batch = [stored for stored in self._log.fetch(places) if stored.record.at < floor]
+        for start in range(0, len(prints), _PAGE):
+            places = [
+                place for one in prints[start : start + _PAGE] for place in self._fold.claims.holders(one)
+            ]
+            batch += [stored for stored in self._log.fetch(places) if stored.record.at < floor]
+            if len(batch) >= self._at_once:
+                break
         if batch:
             self._fold.retract(batch)
             self._log.purge([stored.position for stored in batch])
             self.taken_out += len(batch)
-        return len(prints) <= self._at_once
+        return len(batch) < self._at_once
 
     def _old(self, kind: str, floor: Instant) -> list[int]:
-        """The fingerprints of events of a kind that happened before `floor`."""
-        fold = self._fold
-        code = fold.kinds.codes.get(kind)
+        """The fingerprints of events of a kind that happened before `floor`. Blocks of the history that are free
+        may still hold some that were taken out: nothing stands under these any more."""
+        code = self._fold.kinds.codes.get(kind)
         if code is None:
             return []
-        found: list[int] = []
-        for subject in range(len(fold.subjects)):
-            count = fold.history.count(subject)
-            if not count:
-                continue
-            past = fold.history.rows(subject)
-            old = past.fingerprint[(past.kind == code) & (past.at < floor)]
-            found += np.unique(old).tolist()
-            if len(found) > self._at_once:
-                break
-        return found
+        rows = self._fold.history.arrays
+        old: list[int] = np.unique(rows.fingerprint[(rows.kind == code) & (rows.at < floor)]).tolist()
+        return old

@@ -97,5 +97,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("idle_minutes must be more than 0")
         if self.retention_days < 0 or self.snapshot_every < 0:
             raise ValueError("retention_days and snapshot_every must be 0 or more")
+        history = self.retention.purposes.get("personalization", 0)
+        for kind, days in self.retention.kinds.items():
+            if any(0 < other < days for other in (self.retention_days, history)):
+                raise ValueError(
+                    f"retention.kinds.{kind}: {days} days are longer than the history is kept, which finds them"
+                )
         if not 0.0 <= self.holdout <= 0.5:
             raise ValueError("holdout must be 0 (nobody) to 0.5 (every second person)")

@@ -197,13 +197,15 @@ def test_forgetting_is_asked_for_the_person_and_the_event_that_they_name(world: 
 def test_nobody_gets_anything_of_another_person_however_they_ask(world: World) -> None:
     people = {f"p{n}": f"zq{n}qz" for n in range(8)}
     decisions = {}
-    for user, word in people.items():
-        world.shop.track("Noted", user_id=user, message_id=f"m{word}", properties={"secret": word})
-        decisions[user] = world.shop.recommend(user, placement=f"spot{word}").decision_id
+    for user, hidden in people.items():
+        world.shop.track("Noted", user_id=user, message_id=f"m{hidden}", properties={"secret": hidden})
+        decisions[user] = world.shop.recommend(user, placement=f"spot{hidden}").decision_id
     chance = random.Random(7)
     for _ in range(150):
         user, victim = chance.sample(sorted(people), 2)
         word = people[victim].encode()
+        path: str
+        body: Any
         path, body = chance.choice([
             ("", b""), ("/export", b""), (f"/decisions/{decisions[victim]}", b""),
             (f"/decisions/{victim}", b""), (f"?userId={victim}", b""),

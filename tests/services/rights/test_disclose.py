@@ -56,7 +56,7 @@ def planted(shop: Shop, user: str, anonymous: str) -> dict[str, str]:
     ids: dict[str, Any] = {"user_id": user} if user else {}
     if anonymous:
         ids["anonymous_id"] = words["anonymous"] = anonymous
-    calls = [
+    calls: list[dict[str, Any]] = [
         {"properties": {"product_id": "tent", "note": word("property"), "deep": {"list": [word("deep")]}}},
         {"context": {"ip": word("ip"), "userAgent": word("agent")}, "message_id": word("message")},
     ]

@@ -86,8 +86,8 @@ class Me:
         return Known(_in_words(profile), profile, self._choices(subjects), sorted(hidden), events)
 
     def why(self, subjects: Sequence[SubjectId], found: RecalledDecision | HeedfulError) -> RecalledDecision:
-        """Why something was shown to them, from a decision that was looked up. Raises NotFound for anybody else's as
-        for one that there is not, and what the looking up came to."""
+        """Why something was shown to them, from a decision that was looked up. Raises NotFound, for anybody else's
+        as for one that there is not, and what the looking up came to."""
         if isinstance(found, HeedfulError) and not isinstance(found, NotFound):
             raise found
         if isinstance(found, HeedfulError) or found.subject not in {subject.hex() for subject in subjects}:
