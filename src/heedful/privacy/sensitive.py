@@ -67,7 +67,8 @@ SPECIAL: Mapping[str, str] = MappingProxyType(
     """,
         "sensitive by US law": """
         ssn social_security* passport* drivers_license driver_license national_id tax_id account_password
-        precise_location geolocation gps_track* immigration_status criminal* conviction* arrest* felon* offender* prison*
+        precise_location geolocation gps_track* immigration_status criminal* conviction* arrest* felon* offender*
+        prison*
         bankrupt* payday_loan* credit_score debt* gambl* casino* victim* domestic_violence shelter_resident
         child_support military_veteran private_messages mail_content
     """,
