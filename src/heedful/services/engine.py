@@ -7,6 +7,7 @@ every call returns when its work is durable and folded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from heedful.log.commit import GroupCommit
@@ -28,7 +29,7 @@ from heedful.services.rights.rights import Rights
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError, NotFound, RecordsUnavailable
+from heedful.vocabulary.errors import Conflict, HeedfulError, NotFound, RecordsUnavailable
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -246,6 +247,8 @@ class Engine:
 
     def retire(self) -> None:
         """Let the views forget what the retention no longer covers. Costs nothing until the day turns."""
+        with suppress(RecordsUnavailable, Conflict):
+            self.rights.requests.expire()
         if self.retaining is not None and self.retaining.step():
             return  # what a kind's retention takes out must still be found in the history
         if self._retention_days:

@@ -186,7 +186,7 @@ def test_forgetting_is_asked_for_the_person_and_the_event_that_they_name(world: 
     event = {"source": "client", "eventId": "m-1"}
     assert world.me("POST", "/forget-event", event, user="eve").status == 404
     assert world.me("POST", "/forget-event", event, user="ada").json() == {"id": "receipt-1"}
-    done = world.me("POST", "/forget", user="ada").json()
+    done = world.me("POST", "/forget", {}, user="ada").json()
     assert (done["verb"], done["status"], done["outcome"]) == ("erasure", "done", "receipt-1")
     first, second = world.forgotten
     assert first.events == ("client:m-1",)

@@ -21,7 +21,7 @@ from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, tem
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
-from heedful.faces.http.me import ForgetEventCall, LessCall, Mine, Receipted
+from heedful.faces.http.me import ForgetEventCall, ForgetMeCall, LessCall, Mine, Receipted
 from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.opendsr import OpenDsrRoutes
@@ -153,7 +153,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
         PlacementVersions, Preview, Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
-        LessCall, ForgetEventCall, Receipted, SubjectRequest,
+        LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

@@ -44,6 +44,10 @@ class ForgetEventCall(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
     event_id: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
+class ForgetMeCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing more needs to be said."""
+
+
 class Receipted(msgspec.Struct, frozen=True):
     """It is done. id: of what was kept: the event, or the receipt."""
 
@@ -51,9 +55,7 @@ class Receipted(msgspec.Struct, frozen=True):
 
 
 def _document(name: str, summary: str, errors: Sequence[str] = _ERRORS, **more: Any) -> dict[str, Any]:
-    return openapi.operation(
-        name, summary, tag="The person", security=openapi.WRITE[:2], errors=errors, **more
-    )
+    return openapi.operation(name, summary, tag="The person", security=openapi.OWN, errors=errors, **more)
 
 
 class Mine:
@@ -84,7 +86,11 @@ class Mine:
         forget_event = _document("my_forget_event", "Forget one event of mine", (*_BODY, "not_found"),
             body=openapi.content(ForgetEventCall, {"source": "web", "eventId": "m-1"}), answer=done)  # fmt: skip
         forget = _document(
-            "my_forget", "Forget me", (*_ERRORS, "not_found"), answer=openapi.content(RightsRequest)
+            "my_forget",
+            "Forget me",
+            (*_BODY, "not_found"),
+            body=openapi.content(ForgetMeCall, {}),
+            answer=openapi.content(RightsRequest),
         )
         return (
             Route(
@@ -134,6 +140,7 @@ class Mine:
 
     async def forget(self, request: Request) -> Response:
         """Forget everything."""
+        await read_call(request, ForgetMeCall, self._gate)
         me, mine = self._engine.rights.me, self._mine(request)
         return json(await _came_to(lambda done: me.forget(mine, done)))
 

@@ -37,6 +37,8 @@ class Route(NamedTuple):
 SECRET: list[Object] = [{"secretKey": []}, {"secretKeyAsUser": []}]
 WRITE: list[Object] = [{"writeKey": []}, {"writeKeyAsUser": []}, *SECRET, {}]
 """The empty entry stands for `writeKey` in the body, which OpenAPI has no word for."""
+OWN: list[Object] = [{"writeKey": [], "subject": []}, {"writeKeyAsUser": [], "subject": []}]
+"""A write key, and beside it the proof of who asks."""
 OPEN: list[Object] = []
 OPERATOR: list[Object] = [{}, *SECRET]
 """Open to this machine, a secret key from elsewhere."""
@@ -48,6 +50,12 @@ _SCHEMES: Object = {
         "type": "http",
         "scheme": "bearer",
         "description": "A write key (pk_): may only send events.",
+    },
+    "subject": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Heedful-Subject",
+        "description": "A subject token, or an anonymous id that this server signed.",
     },
     "writeKeyAsUser": {"type": "http", "scheme": "basic", "description": "A write key as the user name."},
 }

@@ -34,7 +34,11 @@ def _document(name: str, summary: str, **more: Any) -> dict[str, Any]:
     more.setdefault("security", openapi.SECRET)
     more.setdefault("errors", _ERRORS)
     more.setdefault("answer", _ANY)
-    return openapi.operation(name, summary, tag="OpenDSR", **more)
+    done = more.pop("done", None)
+    document = openapi.operation(name, summary, tag="OpenDSR", **more)
+    if done is not None:  # the specification's own status beside ours
+        document["responses"][str(done)] = document["responses"]["200"]
+    return document
 
 
 class OpenDsrRoutes:
@@ -55,13 +59,15 @@ class OpenDsrRoutes:
                   _document("dsr_certificate", "The certificate to check answers with", security=openapi.OPEN,
                             answer=pem, errors=())),
             Route("POST", "/opendsr/requests", self.create,
-                  _document("dsr_create", "Send a request", body=openapi.content(SubjectRequest, _EXAMPLE),
-                            errors=(*_ERRORS, "version_conflict", "too_large"))),
+                  _document("dsr_create", "Send a request", done=201,
+                  body=openapi.content(SubjectRequest, _EXAMPLE),
+                            errors=(*_ERRORS, "version_conflict", "too_large", "json_invalid"))),
             Route("GET", one, self.status,
                   _document("dsr_status", "Where a request stands", parameters=(_ID,), errors=(*_ERRORS,
                   "not_found"))),
             Route("DELETE", one, self.cancel,
-                  _document("dsr_cancel", "Stop a request", parameters=(_ID,), errors=(*_ERRORS, "not_found"))),
+                  _document("dsr_cancel", "Stop a request", done=202, parameters=(_ID,), errors=(*_ERRORS,
+                  "not_found"))),
         )  # fmt: skip
 
     async def discovery(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)

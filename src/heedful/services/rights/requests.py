@@ -8,7 +8,7 @@ definition in the records, so every step is a version of it that stays, with who
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import uuid4
 
 import msgspec
@@ -60,6 +60,7 @@ class Requests:
         self._acts = acts
         self._clock = clock
         self.changed: Callable[[RightsRequest], None] = lambda _: None
+        self._expired: date | None = None
         self._alarms: tuple[int, int, Alarms] | None = None
 
     def create(
@@ -230,8 +231,11 @@ class Requests:
         return self._alarms[2]
 
     def expire(self) -> int:
-        """Take requests off the list that were closed 24 months ago; returns how many."""
+        """Take requests off the list that were closed 24 months ago; returns how many. Looks once a day."""
         today, gone = day_of(self._clock.now()), 0
+        if self._expired == today:
+            return 0
+        self._expired = today
         for one in self.every():
             if one.closed and months_after(day_of(_instant(one.closed)), KEPT_MONTHS) < today:
                 self._records.put(
