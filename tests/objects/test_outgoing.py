@@ -157,6 +157,7 @@ class Served:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.got = b""
         self.dialled: list[str] = []
+        self.dripped = 0
 
     def dial(self, address: str, port: int, seconds: float) -> socket.socket:
         self.dialled.append(address)
@@ -175,6 +176,7 @@ class Served:
                             self.got += piece
                         for byte in said if slowly else [said]:
                             secure.sendall(bytes([byte]) if isinstance(byte, int) else byte)
+                            self.dripped += 1
                             if slowly is not None and slowly.wait(0.05):
                                 return
                 except OSError:
@@ -238,8 +240,10 @@ def test_a_server_that_drips_is_cut_off(served: Served) -> None:
     thread = served.answer(b"HTTP/1.1 200 OK\r\n" + b"x-more: y\r\n" * 1_000, slowly=enough)
     with pytest.raises(Undelivered):
         sender(served, seconds=0.5).post(f"https://{NAME}/", b"{}", {})
+    dripped = served.dripped
     enough.set()
     thread.join()
+    assert 0 < dripped < 500, "it sends a thousand lines, and is not heard to their end"
 
 
 def test_no_more_of_an_answer_is_read_than_is_wanted(served: Served) -> None:

@@ -124,9 +124,10 @@ class Outgoing:
 
     def _exchange(self, target: Target, address: str, body: bytes, headers: Mapping[str, str]) -> int:
         plain = self._dial(address, target.port, self._seconds)
-        with contextlib.closing(plain):
-            # A server that sends a byte now and then would outlive every timeout of a single read.
-            over = threading.Timer(self._seconds, _cut, (plain,))
+        with contextlib.closing(plain), contextlib.closing(plain.dup()) as held:
+            # A server that sends a byte now and then would outlive every timeout of a single read. TLS takes the
+            # socket over, so the connection is cut by another handle on it.
+            over = threading.Timer(self._seconds, _cut, (held,))
             over.daemon = True
             over.start()
             try:
