@@ -32,6 +32,7 @@ from heedful.faces.http.serve import Server, ServeSettings
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
+from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -58,6 +59,8 @@ _QUESTION = {"userId": "u-123456", "placement": "home", "limit": 20, "context": 
 
 class ConstantEngine:
     """Answers at once, always the same."""
+
+    rights: Rights
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys

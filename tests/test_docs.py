@@ -43,6 +43,8 @@ from heedful.vocabulary.settings import (
     DecisionSettings,
     MetricsSettings,
     ModelSettings,
+    RetentionSettings,
+    RightsSettings,
     Settings,
     VaultSettings,
 )
@@ -130,7 +132,18 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    tables = {"access", "catalogue", "decisions", "http", "kinds", "metrics", "models", "vault"}
+    tables = {
+        "access",
+        "catalogue",
+        "decisions",
+        "http",
+        "kinds",
+        "metrics",
+        "models",
+        "retention",
+        "rights",
+        "vault",
+    }
     wanted = set(Settings.__struct_fields__) - tables
     wanted |= {f"access.{name}" for name in AccessSettings.__struct_fields__}
     wanted |= {f"http.{name}" for name in HttpSettings.__struct_fields__}
@@ -139,6 +152,8 @@ def test_every_setting_is_explained_and_no_other() -> None:
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"models.{name}" for name in ModelSettings.__struct_fields__}
     wanted |= {f"vault.{name}" for name in VaultSettings.__struct_fields__}
+    wanted |= {f"rights.{name}" for name in RightsSettings.__struct_fields__}
+    wanted |= {f"retention.{name}" for name in RetentionSettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}
     explained = [
         next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/settings.md")["settings.toml"])
@@ -176,7 +191,7 @@ def routes() -> set[tuple[str, str]]:
 def test_every_route_is_listed_and_no_other(routes: set[tuple[str, str]]) -> None:
     listed = set()
     for row in rows_of(sections("docs/api.md")["Routes"]):
-        words = re.findall(r"\b(GET|POST|PUT|DELETE)\b|(/[\w./{}]+)", row[0])
+        words = re.findall(r"\b(GET|POST|PUT|DELETE)\b|(/[\w./{}-]+)", row[0])
         methods = {method for method, _ in words if method}
         listed |= {(method, path) for _, path in words if path for method in methods}
     assert listed == routes

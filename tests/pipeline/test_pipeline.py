@@ -72,7 +72,7 @@ def test_at_every_stage_what_was_considered_is_kept_or_removed(
         assert stage["considered"] == stage["kept"] + stage["removed"]
     filters = [stage for stage in stages if stage["stage"] == "filter"]
     first = [stage["name"] for stage in filters if stage["name"] != "duplicate"]
-    rounds = len(first) // (6 if "filter" in question else 5)
+    rounds = len(first) // (8 if "filter" in question else 7)
     assert first == first[: len(first) // rounds] * rounds
     names = [stage["name"] for stage in filters]
     assert names[-1] == "duplicate"

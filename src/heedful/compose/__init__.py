@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
+from heedful.compose.rights import rights_over
 from heedful.compose.vaults import files_of, memory_vault, refuse_without_keys, tell_of_keys, vault_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
@@ -29,6 +30,7 @@ from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
+from heedful.privacy.purposes import Purposes
 from heedful.records.audit import TERMINAL, Audit, audit_of
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
@@ -52,6 +54,8 @@ from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
 from heedful.services.remember import Snapshots
+from heedful.services.retain import Retain
+from heedful.services.rights.acts import NoForgetting
 from heedful.services.rotate import RotateKeys
 from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
@@ -62,7 +66,7 @@ from heedful.views.trends import HORIZONS
 from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.placement import Placement, placement_of
-from heedful.vocabulary.settings import Settings
+from heedful.vocabulary.settings import RetentionSettings, Settings
 from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
 
 if TYPE_CHECKING:
@@ -125,7 +129,7 @@ def open_engine(
         undo.callback(records.close)
         shelf = Shelf(Folder(folder / "models"), clock)
         snapshots = Snapshots(Folder(folder / "snapshots"), vault.files)
-        stores = Stores(log, vault, claims, records, snapshots, shelf, audit_of(folder, clock))
+        stores = Stores(log, vault, claims, records, snapshots, shelf, audit_of(folder, clock), folder)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, engine.log, snapshots, progress)
         engine.refresh()
@@ -313,6 +317,7 @@ class Stores(NamedTuple):
     snapshots: Snapshots | None
     shelf: Shelf | None
     audit: Audit | None = None
+    folder: Path | None = None
 
 
 def _engine(
@@ -330,6 +335,7 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post, seal=log.seal)
+    recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
     engine = Engine(
         log=log,
@@ -348,7 +354,7 @@ def _engine(
             clock=clock,
         ),
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
-        recall=Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items)),
+        recall=recall,
         placements=placements,
         decide=Decide(
             fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock, definitions=placements.variants
@@ -364,6 +370,14 @@ def _engine(
         empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
     engine.audit = stores.audit
+    engine.rights = rights_over(
+        log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
+        recall=recall, shelf=shelf,
+        pseudonyms=pseudonyms, purposes=Purposes(), forgets=NoForgetting(), settings=settings.rights,
+        folder=stores.folder, clock=clock,
+    )  # fmt: skip
+    if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
+        engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
     return engine
 
 

@@ -19,8 +19,10 @@ from heedful.pipeline.exploration import Exploration, Slots, UnderExposed
 from heedful.pipeline.features import Features
 from heedful.pipeline.filters import NotExcluded, NotHidden, NotOwned, NotThisPage, Servable
 from heedful.pipeline.kinship import Kinship
+from heedful.pipeline.less import NotHiddenCategory
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.ranker import Blend, Learned
+from heedful.pipeline.sensitive_items import NotSensitive, SensitiveItems
 from heedful.pipeline.sources import (
     BoughtTogether,
     Newest,
@@ -207,6 +209,8 @@ class Pipelines:
                 NotExcluded(),
                 NotOwned(self._due),
                 NotHidden(),
+                NotHiddenCategory(fold.catalogue, fold.items),
+                NotSensitive(SensitiveItems(fold.catalogue)),
             ),
             ranker=ranker,
             arrangements=arranged,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from heedful.records.keys import Keys
 from heedful.services.placements import Placements, Preview
+from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -25,6 +26,10 @@ class Engine(Protocol):
     @property
     def placements(self) -> Placements:
         """The definitions of placements. Their verbs raise what they fail with at once."""
+
+    @property
+    def rights(self) -> Rights:
+        """A person's rights: disclosure, requests, what the person themself may do, OpenDSR."""
 
     def preview(self, request: RecommendRequest, draft: object) -> Preview:
         """What a draft of a placement would answer, beside what is in force. Raises Invalid."""

@@ -8,6 +8,7 @@ from types import TracebackType
 from heedful.log import frame
 from heedful.log.cursor import Cursor
 from heedful.vocabulary.event import Position, Record, Stored, offset_of, partition_of
+from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.receipt import Receipt, Status
 
 
@@ -55,6 +56,15 @@ class MemoryLog:
         """See `Bodies.fetch`."""
         return [
             Stored(place, self._records[offset_of(place) - 1]) for place in positions if self._holds(place)
+        ]
+
+    def places(self, subjects: Sequence[SubjectId]) -> list[Position]:
+        """See `SqliteReader.places`."""
+        mine = frozenset(subjects)
+        return [
+            Position(offset)
+            for offset, record in enumerate(self._records[: self._committed], start=1)
+            if record.subject in mine and offset not in self._purged
         ]
 
     def purge(self, positions: Sequence[Position]) -> int:

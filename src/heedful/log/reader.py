@@ -15,6 +15,7 @@ from heedful.log.cursor import Cursor
 from heedful.log.database import open_for_reading
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Position, Stored, offset_of, partition_of
+from heedful.vocabulary.ids import SubjectId
 
 _SELECT = "SELECT offset, id, subject, at, client, sent, received, body, crc FROM records WHERE "  # frame.Row
 _AFTER = _SELECT + "offset > ? ORDER BY offset LIMIT ?"
@@ -28,6 +29,7 @@ class SqliteReader:
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
         """Raises NotFound, SettingsError (another's file, a newer schema) or Corrupt."""
         self._reading = threading.Lock()
+        self._path, self._vfs = path, vfs
         self._reader = open_for_reading(path, vfs=vfs)
         try:
             self.id = str(self._reader.execute("SELECT value FROM meta WHERE name = 'log_id'").get)
@@ -71,6 +73,21 @@ class SqliteReader:
         except UNREADABLE as error:
             raise Corrupt(f"one of the records {positions[:10]} cannot be read: {error}") from error
         return [stored for row in rows if (stored := frame.from_row(row)) is not None]
+
+    def places(self, subjects: Sequence[SubjectId]) -> list[Position]:
+        """Every place of these subjects that still has a body, ascending, by a look at every envelope.
+
+        On a connection of its own, so that any thread may ask and nobody waits meanwhile. Raises Corrupt.
+        """
+        marks = ", ".join("?" * len(subjects))
+        query = f"SELECT offset FROM records WHERE subject IN ({marks}) AND body IS NOT NULL ORDER BY offset"  # noqa: S608 - only marks
+        connection = open_for_reading(self._path, vfs=self._vfs)
+        try:
+            return [Position(offset) for (offset,) in connection.execute(query, tuple(subjects))]
+        except UNREADABLE as error:
+            raise Corrupt(f"the log cannot be searched: {error}") from error
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """See `Log.close`."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from heedful.pipeline.context import Context
+from heedful.pipeline.sensitive_items import SensitiveItems
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
 from heedful.views.person import STRANGER, Person
@@ -28,6 +29,7 @@ class Asking:
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
         self._person = Person(fold.history, fold.meanings)
+        self._sensitive = SensitiveItems(fold.catalogue)
 
     def context(
         self,
@@ -48,7 +50,7 @@ class Asking:
         code = self._fold.subjects.find(subject) if subject else MISSING
         on_page = items.find(page) if page else MISSING
         bearing = STRANGER if code == MISSING else self._person.read(code, TRAIL)
-        trail = bearing.touched
+        trail = self._sensitive.without(bearing.touched)
         if on_page != MISSING:
             trail = np.append(np.int32(on_page), trail[trail != on_page])[:TRAIL]
         excluded = [item for item in map(items.find, exclude) if item != MISSING]

@@ -10,6 +10,8 @@ import msgspec
 
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.pipeline.sensitive_items import FLAG
+from heedful.privacy.sensitive import flags
 from heedful.services.collect.json_scan import Look, looks
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer, EventFate
@@ -51,7 +53,7 @@ class Describe:
             event = judge(item)
             if isinstance(event, Event):
                 records.append(_record(event, f"catalogue:{uuid4().hex}", self._next_instant(item.id)))
-                fates.append(EventFate(item.id, Status.ACCEPTED))
+                fates.append(_accepted(item))
             else:
                 fates.append(event)
         self._submit(records, fates, done)
@@ -122,6 +124,17 @@ def _record(event: Event, event_id: str, at: Instant) -> Record:
         received=at,
         body=encode(event),
     )
+
+
+def _accepted(item: Item) -> EventFate:
+    """That `item` is taken; with a word to its owner where a category sounds like a special one and the item
+    is not flagged, because what people do with it then says more of them than it should."""
+    if FLAG not in item.properties:
+        for place, category in enumerate(item.categories):
+            if found := flags(category):
+                told = f"{category[:60]!r} may stand for {found[0]}; set properties.{FLAG} to true or false"
+                return EventFate(item.id, Status.ACCEPTED, "sensitive_name", f"$.categories[{place}]", told)
+    return EventFate(item.id, Status.ACCEPTED)
 
 
 def _event(item: Item, length: int) -> Event | EventFate:

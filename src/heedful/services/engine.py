@@ -26,11 +26,13 @@ from heedful.services.placements import Placements, Preview
 from heedful.services.recall import Recall
 from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.remember import Snapshots
+from heedful.services.retain import Retain
+from heedful.services.rights.rights import Rights
 from heedful.services.verify import Verification, verify
 from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
-from heedful.vocabulary.errors import HeedfulError, KeyUnavailable, NotFound
+from heedful.vocabulary.errors import Conflict, HeedfulError, KeyUnavailable, NotFound, RecordsUnavailable
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -71,6 +73,8 @@ class Engine:
     keys: Keys
     audit: Audit | None = None
     """What changes of definitions are told to; None where nothing is kept."""
+    rights: Rights
+    retaining: Retain | None = None
 
     def __init__(
         self,
@@ -242,11 +246,24 @@ class Engine:
                 "items": float(len(fold.items)),
                 "decisions_held": float(held),
                 "decision_references_held": float(named),
+                **{f"rights_requests_{name}": float(n) for name, n in self._alarms().items()},
             },
         )
 
+    def _alarms(self) -> dict[str, int]:
+        """How many requests of people are open and late; nothing while the records cannot be read."""
+        try:
+            alarms = self.rights.requests.alarms()
+        except RecordsUnavailable:
+            return {}
+        return {"open": alarms.open, "overdue": alarms.overdue, "unconfirmed": alarms.unconfirmed}
+
     def retire(self) -> None:
         """Let the views forget what the retention no longer covers. Costs nothing until the day turns."""
+        with suppress(RecordsUnavailable, Conflict):
+            self.rights.requests.expire()
+        if self.retaining is not None and self.retaining.step():
+            return  # what a kind's retention takes out must still be found in the history
         if self._retention_days:
             today = self._clock.now() // DAY * DAY
             self.fold.advance(Instant(today - self._retention_days * DAY))

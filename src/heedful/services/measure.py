@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
+
 from heedful.models.measures.catalogue import definitions
 from heedful.models.measures.intervals import LEVEL, Estimate, apart, mean, quantile, ratio, share
+from heedful.privacy.groups import apart as apart_enough
+from heedful.privacy.groups import shown
 from heedful.services.selection import Selection, Sight
 from heedful.views.fold import Fold
 from heedful.views.outcomes import (
@@ -95,11 +99,12 @@ class Measure:
                 found = _latency(waits, definition.minimum)
             else:
                 selection = Selection(self._fold, asked, days, holdout=False)
+                self._not_by_subtraction(selection, asked)
                 newest = selection.newest
                 found = self._methods[name](selection, asked, fewest)
         except Missing as missing:
-            shown = missing.people >= self._smallest or not missing.people
-            people, events = (missing.people, missing.events) if shown else (0, 0)
+            counts = missing.people, missing.events
+            people, events = counts if shown(missing.people, self._smallest) else (0, 0)
             return self._answer(definition, None, people, events, str(missing), newest)
         return self._answer(definition, found, found.people, found.events, "", newest)
 
@@ -128,6 +133,19 @@ class Measure:
             currency=None if found is None else found.currency,
             more={} if found is None else found.more,
         )
+
+    def _not_by_subtraction(self, selection: Selection, asked: MetricQuestion) -> None:
+        """Raise Missing for a segment whose counterpart is few people: the figure for all less this one would be
+        theirs."""
+        if asked.segment is None:
+            return
+        other = SEGMENTS[1 - SEGMENTS.index(asked.segment)]
+        rest = Selection(
+            self._fold, msgspec.structs.replace(asked, segment=other), selection.days, holdout=False
+        )
+        people = len(selection.people)
+        if not apart_enough(people + len(rest.people), people, self._smallest):
+            raise Missing(f"not shown: fewer than {self._smallest} people are {other}")
 
     def _return_rate(self, selection: Selection, asked: MetricQuestion, fewest: int) -> Measured:
         today = self._clock.now() // DAY

@@ -37,9 +37,13 @@ class Recall:
         event = decode(stored.record.body)
         if event.kind != DECISION:
             return None
+        return self.told(stored.record, event)
+
+    def told(self, record: Record, event: Event) -> RecalledDecision:
+        """The decision that `event`, of kind `decision`, is. Raises Corrupt."""
         if is_about_variants(event):
-            return _chosen(stored.record, event)
-        return _said(stored.record, event, self._reasons.again)
+            return _chosen(record, event)
+        return _said(record, event, self._reasons.again)
 
 
 def _chosen(record: Record, event: Event) -> RecalledDecision:

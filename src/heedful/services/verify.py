@@ -51,4 +51,6 @@ def verify(
     """
     events = catch_up(fresh, log, progress=progress)
     fresh.advance(live.floor)
+    for purpose, floor in live.floors.items():
+        fresh.advance_for(purpose, floor)
     return Verification(live.digests(), fresh.digests(), events)

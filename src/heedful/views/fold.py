@@ -81,6 +81,7 @@ class Fold:
         self.variants = Variants(self.history, self.subjects, self.kinds, windows)
         self.cursor = Cursor()
         self.floor = NO_FLOOR
+        self.floors: dict[str, Instant] = {}
         self.claims = claims
         self._bodies = bodies
         self._fingerprint = pseudonyms.fingerprint
@@ -165,6 +166,19 @@ class Fold:
         moved = self.orders.advance(floor)  # what a dropped event kept from being live may be live now
         self._tell("retract", columns(moved.remove))
         self._tell("apply", columns(moved.add))
+
+    def advance_for(self, purpose: str, floor: Instant) -> None:
+        """As `advance`, only in the views that serve `purpose`. Where the history does, what reads it goes
+        along: what is not in the history cannot be cut or joined from it.
+        """
+        floor = Instant(floor // DAY * DAY)
+        if floor <= self.floors.get(purpose, NO_FLOOR):
+            return
+        self.floors[purpose] = floor
+        for view in self.views:
+            reads = self.history.purpose == purpose and view is not self.trends
+            if view.purpose == purpose or reads:
+                view.advance(floor)
 
     def digests(self) -> dict[str, str]:
         """The digest of every view, by name, as hexadecimal text."""

@@ -3,20 +3,20 @@ where the log keeps them. The same for every log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from heedful.log.claims import Claims
-from heedful.log.log import BodyStore
+from heedful.log.log import Bodies, BodyStore
 from heedful.views.dictionary import MISSING, Subjects
 from heedful.views.history import History
 from heedful.vocabulary.event import Position, Stored
 from heedful.vocabulary.ids import SubjectId
 
 
-class FoldIndex:
-    """`log.SubjectIndex` over a fold's history and claims."""
+class FoldReader:
+    """Finds people's records over a fold's history and claims."""
 
-    def __init__(self, subjects: Subjects, history: History, claims: Claims, bodies: BodyStore) -> None:
+    def __init__(self, subjects: Subjects, history: History, claims: Claims, bodies: Bodies) -> None:
         self._subjects = subjects
         self._history = history
         self._claims = claims
@@ -27,9 +27,10 @@ class FoldIndex:
         mine = [one for one in self._bodies.fetch(self.positions(subject)) if one.record.subject == subject]
         yield from sorted(mine, key=lambda one: (one.record.at, one.record.id))
 
-    def purge(self, subject: SubjectId) -> int:
-        """Destroy the bodies of `subject`'s records for good; returns how many there were."""
-        return self._bodies.purge([stored.position for stored in self.history(subject)])
+    def under(self, fingerprints: Iterable[int]) -> Sequence[Stored]:
+        """The records under these events' fingerprints. A 64-bit collision may add a stranger's: check whose
+        it is."""
+        return self._bodies.fetch([place for one in fingerprints for place in self._claims.holders(one)])
 
     def positions(self, subject: SubjectId) -> list[Position]:
         """Where the log keeps `subject`'s events. A 64-bit collision may add a stranger's: check the body."""
@@ -38,3 +39,15 @@ class FoldIndex:
             return []
         unique = sorted({int(fingerprint) for fingerprint in self._history.fingerprints(code)})
         return [place for fingerprint in unique for place in self._claims.holders(fingerprint)]
+
+
+class FoldIndex(FoldReader):
+    """`log.SubjectIndex`: finds, and destroys."""
+
+    def __init__(self, subjects: Subjects, history: History, claims: Claims, bodies: BodyStore) -> None:
+        super().__init__(subjects, history, claims, bodies)
+        self._store = bodies
+
+    def purge(self, subject: SubjectId) -> int:
+        """Destroy the bodies of `subject`'s records for good; returns how many there were."""
+        return self._store.purge([stored.position for stored in self.history(subject)])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from heedful.vocabulary.access_settings import AccessSettings, HttpSettings
 from heedful.vocabulary.kinds import Meaning
@@ -59,6 +62,26 @@ class VaultSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("lease_minutes must be more than 0")
 
 
+class RightsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """contact: who is responsible and how to reach them, in words, for what people get. domain: this server's
+    name on the net, which signed OpenDSR answers carry."""
+
+    contact: str = ""
+    domain: str = "localhost"
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.domain) <= 253 or not self.domain.isascii() or "/" in self.domain:
+            raise ValueError("rights.domain is a host name, as privacy.shop.example")
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whole days, by name. purposes: what a purpose learned from events older than this is taken back. kinds:
+    events of a kind that are older are taken out of every view and their bodies destroyed in the log."""
+
+    purposes: dict[str, Annotated[int, Meta(ge=1)]] = {}
+    kinds: dict[str, Annotated[int, Meta(ge=1)]] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from `settings.toml` in the data folder.
 
@@ -82,6 +105,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: AccessSettings = AccessSettings()
     http: HttpSettings = HttpSettings()
     vault: VaultSettings = VaultSettings()
+    rights: RightsSettings = RightsSettings()
+    retention: RetentionSettings = RetentionSettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 
@@ -90,5 +115,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("idle_minutes must be more than 0")
         if self.retention_days < 0 or self.snapshot_every < 0:
             raise ValueError("retention_days and snapshot_every must be 0 or more")
+        history = self.retention.purposes.get("personalization", 0)
+        for kind, days in self.retention.kinds.items():
+            if any(0 < other < days for other in (self.retention_days, history)):
+                raise ValueError(
+                    f"retention.kinds.{kind}: {days} days are longer than the history is kept, which finds them"
+                )
         if not 0.0 <= self.holdout <= 0.5:
             raise ValueError("holdout must be 0 (nobody) to 0.5 (every second person)")

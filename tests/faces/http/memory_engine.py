@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from heedful.compose import open_engine
 from heedful.faces.engine import Done, EngineStatus
 from heedful.records.keys import Keys
 from heedful.records.memory import MemoryRecords
@@ -38,6 +39,7 @@ class MemoryEngine:
         self.is_ready = True
         self.trouble: Exception | None = None
         self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
+        self.rights = open_engine().rights
         self.holding: list[Callable[[], None]] | None = None
 
     def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:

@@ -13,10 +13,13 @@ from heedful.faces.cli import (
     bring_in,
     check,
     demo,
+    disclose,
     keys,
     models,
     people,
+    privacy,
     replay,
+    requests,
     serve,
     tell,
     tokens,
@@ -54,12 +57,15 @@ def build(opener: Opener) -> typer.Typer:
     replay.add_to(app)
     tell.add_to(app)
     check.add_to(app)
+    disclose.add_to(app)
     app.add_typer(keys.app, name="keys")
     app.add_typer(people.app, name="people")
     app.add_typer(tokens.app, name="tokens")
     app.add_typer(audit.app, name="audit")
     app.add_typer(models.app, name="models")
     app.add_typer(vault.app, name="vault")
+    app.add_typer(requests.app, name="requests")
+    app.add_typer(privacy.app, name="privacy")
     return app
 
 

@@ -110,5 +110,13 @@ def _findings(opener: Opener, data: Path) -> Iterator[tuple[str, bool, str]]:
     try:
         status = engine.status()
         yield "log", status.ready, status.reason or f"{int(status.counters['fold_position']):,} records"
+        alarms = engine.rights.requests.alarms()
+        late = alarms.overdue + alarms.unconfirmed
+        told = (
+            f"{late} late: `heedful requests list --data {data}`"
+            if late
+            else f"{alarms.open} open, none late"
+        )
+        yield "people's requests", not late, told
     finally:
         engine.close()

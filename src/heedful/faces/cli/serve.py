@@ -102,10 +102,13 @@ async def _watch(engine: Engine, server: Server, data: Path) -> None:
     child: asyncio.subprocess.Process | None = None
     work = ""
     models = engine.models
+    telling: asyncio.Task[int] | None = None
     try:
         while engine.stopped() is None:
             await asyncio.sleep(_WATCH_SECONDS)
             engine.retire()
+            if telling is None or telling.done():
+                telling = asyncio.create_task(asyncio.to_thread(engine.rights.opendsr.deliver))
             if models is not None and models.look():
                 _log.info("models_taken_up")
             if child is not None and child.returncode is not None:

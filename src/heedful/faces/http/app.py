@@ -25,17 +25,23 @@ from heedful.faces.http.door import Door
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
+from heedful.faces.http.me import ForgetEventCall, ForgetMeCall, LessCall, Mine, Receipted
 from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
+from heedful.faces.http.opendsr import OpenDsrRoutes
 from heedful.faces.http.operations import Live, Operations, Ready
 from heedful.faces.http.people import PeopleRoutes
 from heedful.faces.http.placements import Placements, PreviewCall, Rollback
+from heedful.faces.http.privacy import MoveCall, Privacy, RightsCall, RightsList, RightsSteps
 from heedful.faces.http.problem import Problem
 from heedful.faces.http.session import Session
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
+from heedful.services.rights.opendsr import SubjectRequest
+from heedful.services.rights.person import Known
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
+from heedful.vocabulary.rights import RightsRequest, Someone
 
 
 def build(
@@ -78,6 +84,9 @@ def build(
         *PeopleRoutes(door, gate).routes(),
         *ApiKeys(door, gate).routes(),
         *Auditing(door, gate).routes(),
+        *Privacy(engine, gate).routes(),
+        *Mine(engine, gate).routes(),
+        *OpenDsrRoutes(engine, gate).routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -165,6 +174,8 @@ def described(framework: FastAPI) -> dict[str, Any]:
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
         PlacementVersions, Preview, *session.SHAPES, *people.SHAPES, *api_keys.SHAPES, *auditing.SHAPES,
+        PlacementVersions, Preview, Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
+        LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

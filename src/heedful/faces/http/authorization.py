@@ -51,6 +51,7 @@ class Rule(msgspec.Struct, frozen=True):
     subject: whether a write key will do beside the proof of a subject, for that subject's own answers.
     person: for whoever is logged in, with any role, and for no key.
     own_page: for our own page alone, though nobody is logged in yet.
+    own: for the person themself only: whatever the key, a proof of the subject must come with it.
     """
 
     scope: Grant | None
@@ -60,6 +61,7 @@ class Rule(msgspec.Struct, frozen=True):
     subject: bool = False
     person: bool = False
     own_page: bool = False
+    own: bool = False
 
 
 OPEN = Rule(None)
@@ -72,6 +74,8 @@ _CALLS = (
     "identify", "track", "page", "screen", "group", "alias", "batch", "import", "i", "t", "p", "s", "g", "a",
     "b",
 )  # fmt: skip
+_OWN = Rule(Grant.EVENTS_WRITE, people=False, own=True)
+_PRIVACY_READ, _PRIVACY_WRITE = Rule(Grant.PRIVACY_READ), Rule(Grant.PRIVACY_WRITE)
 _PLACEMENT = "/v1/placements/{name}"
 _ITEM = "/v1/items/{item_id}"
 
@@ -119,6 +123,23 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("GET", "/v1/audit"): _ADMIN,
     ("GET", "/v1/audit/head"): _ADMIN,
     ("POST", "/v1/audit/verify"): _ADMIN,
+    ("POST", "/v1/privacy/disclose"): _PRIVACY_READ,
+    ("POST", "/v1/privacy/requests"): _PRIVACY_WRITE,
+    ("GET", "/v1/privacy/requests"): _PRIVACY_READ,
+    ("GET", "/v1/privacy/requests/{request_id}"): _PRIVACY_READ,
+    ("POST", "/v1/privacy/requests/{request_id}/move"): _PRIVACY_WRITE,
+    ("GET", "/v1/me"): _OWN,
+    ("GET", "/v1/me/decisions/{decision_id}"): _OWN,
+    ("POST", "/v1/me/less"): _OWN,
+    ("POST", "/v1/me/consent"): _OWN,
+    ("POST", "/v1/me/forget-event"): _OWN,
+    ("POST", "/v1/me/forget"): _OWN,
+    ("GET", "/v1/me/export"): _OWN,
+    ("GET", "/opendsr/discovery"): OPEN,
+    ("GET", "/opendsr/certificate.pem"): OPEN,
+    ("POST", "/opendsr/requests"): _PRIVACY_WRITE,
+    ("GET", "/opendsr/requests/{request_id}"): _PRIVACY_READ,
+    ("DELETE", "/opendsr/requests/{request_id}"): _PRIVACY_WRITE,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): _TOLD,
@@ -242,7 +263,9 @@ class Guard:
     def admit_key(self, rule: Rule, raw: str, scope: Scope, headers: Headers) -> Caller:
         """The caller of a route with `rule` who has the key `raw`. Raises Problem."""
         key = known(self._keys(), raw)
-        if rule.scope in key.allowed:
+        if rule.own:
+            caller = Caller(key=key, subject=self._of_themself(rule, key, headers))
+        elif rule.scope in key.allowed:
             caller = Caller(key=key)
         elif key.kind is KeyKind.SECRET:
             raise _lacks(rule)
@@ -289,6 +312,18 @@ class Guard:
         if rule.scope is not None and rule.scope not in person.allowed:
             raise _lacks(rule)
         return Caller(person=person)
+
+    def _of_themself(self, rule: Rule, key: Key, headers: Headers) -> Subject:
+        """Who asks about themself. A secret key that may not even send is nobody's to ask with."""
+        if rule.scope not in key.allowed:
+            raise _lacks(rule)
+        if SUBJECT not in headers:
+            raise Problem(
+                "key_not_allowed",
+                "This route answers the person themself: send their token or signed anonymous id as "
+                "Heedful-Subject.",
+            )
+        return self._proven(headers[SUBJECT].decode("latin-1"))
 
     def _proven(self, proof: str) -> Subject:
         if proof.startswith("a1.") and self._anonymous is not None:

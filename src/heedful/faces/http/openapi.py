@@ -43,11 +43,11 @@ SECRET: list[Object] = [*_SERVER, *SESSION]
 PUBLIC: list[Object] = [{"writeKey": []}, {"writeKeyAsUser": []}, *_SERVER]
 WRITE: list[Object] = [*PUBLIC, {}]
 """The empty entry stands for `writeKey` in the body, which OpenAPI has no word for."""
+OWN: list[Object] = [{"writeKey": [], "subjectToken": []}, {"writeKeyAsUser": [], "subjectToken": []}]
+"""A write key, and beside it the proof of who asks."""
 OPEN: list[Object] = []
-OWN: list[Object] = [
-    *SECRET, {"writeKey": [], "subjectToken": []}, {"writeKeyAsUser": [], "subjectToken": []},
-]  # fmt: skip
-"""What a public key may ask with the proof of a subject, for that subject."""
+PROVEN: list[Object] = [*SECRET, *OWN]
+"""Also a public key with the proof of a subject, for that subject."""
 OPERATOR: list[Object] = [{}, *SECRET]
 """Open to this machine, a secret key from elsewhere."""
 
@@ -58,6 +58,12 @@ _SCHEMES: Object = {
         "type": "http",
         "scheme": "bearer",
         "description": "A write key (pk_): may only send events.",
+    },
+    "subject": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Heedful-Subject",
+        "description": "A subject token, or an anonymous id that this server signed.",
     },
     "writeKeyAsUser": {"type": "http", "scheme": "basic", "description": "A write key as the user name."},
     "session": {
@@ -222,7 +228,7 @@ def hot_paths() -> Object:
             "recommend",
             "Ask for recommendations",
             tag="Recommend",
-            security=OWN,
+            security=PROVEN,
             description="The answer reflects everything up to the position `after`, or it says `behind`.",
             body=content(RecommendRequest, _QUESTION),
             answer=content(RecommendAnswer, _ANSWER),
@@ -234,7 +240,7 @@ def hot_paths() -> Object:
             "decide",
             "Choose a variant",
             tag="Recommend",
-            security=OWN,
+            security=PROVEN,
             description="Outcomes that name the `decisionId`, or that follow it, are learned from.",
             body=content(DecideRequest, _CHOICE),
             answer=content(DecideAnswer, _CHOSEN),
