@@ -1,0 +1,1 @@
+"""Experiments: which arm a unit is in, and whether it helped."""
