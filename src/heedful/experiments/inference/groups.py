@@ -18,13 +18,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from heedful.experiments.inference.special import normal_quantile
+from heedful.experiments.inference.special import normal_quantile, normal_tail
 
 Real = NDArray[np.float64]
 
-_NODES = 161
 _FARTHEST = 9.0
 _CUT = 8.0
+_DENSE = 3.0
+"""Nodes per standard deviation of the smaller step on either side; at 3 the rule's error is below 1e-12."""
 
 
 @lru_cache(maxsize=512)
@@ -41,46 +42,67 @@ def bounds(
         raise ValueError("looks are fractions that rise from above 0 to at most 1")
     if not 0 < alpha < 1 or not spending > 0 or sides not in {1, 2}:
         raise ValueError("alpha lies between 0 and 1, spending is positive, sides are 1 or 2")
-    if step is not None:
-        alpha, sides = alpha / sides, 1
+    return (
+        _bounds(looks, alpha, spending, sides)
+        if step is None
+        else _bounds(looks, alpha / sides, spending, 1, step)
+    )
+
+
+def _bounds(
+    looks: tuple[float, ...], alpha: float, spending: float, sides: int, step: float | None = None
+) -> tuple[float, ...]:
     found: list[float] = []
     points, mass = np.zeros(1), np.ones(1)
-    for before, look in pairwise((0.0, *looks)):
-        spread, root = math.sqrt(look - before), math.sqrt(look)
+    steps = [math.sqrt(look - before) for before, look in pairwise((0.0, *looks))]
+    for place, (before, look) in enumerate(pairwise((0.0, *looks))):
+        spread, root = steps[place], math.sqrt(look)
         budget = alpha * (look**spending - before**spending)
         limit = _solved(points, mass, spread, budget, sides, _FARTHEST * root)
         found.append(limit / root)
+        if place == len(looks) - 1:
+            break
         edge = min(limit, _FARTHEST * root)
         low = -edge if sides == 2 else -root * (_FARTHEST if step is None else _CUT)
-        nodes, weights = _gauss(low, edge) if step is None else _trapezoid(low, edge, step * spread)
-        steps = (nodes[:, None] - points[None, :]) / spread
-        density = np.exp(-0.5 * steps * steps) @ mass / (spread * math.sqrt(2 * math.pi))
+        if step is None:
+            nodes, weights = _gauss(low, edge, min(spread, steps[place + 1]))
+        else:
+            nodes, weights = _trapezoid(low, edge, step * spread)
+        distance = (nodes[:, None] - points[None, :]) / spread
+        density = np.exp(-0.5 * distance * distance) @ mass / (spread * math.sqrt(2 * math.pi))
         points, mass = nodes, density * weights
     return tuple(found)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def p_repeated(z: float, looks: tuple[float, ...], spending: float = 2.0, sides: int = 2) -> float:
     """The least alpha whose bound at the last of `looks` is crossed by z: agrees with the repeated interval.
 
-    Source: Jennison and Turnbull 2000, section 9.3. Found by regula falsi on the logarithm of alpha; 1 where
-    no alpha below 0.9 has such a bound, 1e-12 at least.
+    Source: Jennison and Turnbull 2000, section 9.3. It lies between the p of one look and that over the share of
+    alpha that is spent at this look (Bonferroni); found between them by regula falsi on the squared bound, which is
+    nearly a line in the logarithm of alpha. 1 where no alpha below 0.9 has such a bound.
     """
     reach = abs(z) if sides == 2 else z
+    if reach <= 0:
+        return 1.0
+    least = max(sides * normal_tail(reach), 1e-300)
+    share = looks[-1] ** spending - (looks[-2] ** spending if len(looks) > 1 else 0.0)
+    if len(looks) == 1 or reach > _FARTHEST - 0.1:
+        return min(1.0, least / share)
 
     def gap(log: float) -> float:
-        return bounds(looks, math.exp(log), spending, sides)[-1] - reach
+        return _bounds(looks, math.exp(log), spending, sides)[-1] ** 2 - reach**2
 
-    low, high = math.log(1e-12), math.log(0.9)
-    above, below = gap(low), gap(high)
-    if below > 0:
+    low, high = math.log(least), min(math.log(least / share), math.log(0.9))
+    if high <= low or (below := gap(high)) > 0:
         return 1.0
+    above = gap(low)
     if above <= 0:
-        return 1e-12
-    for _ in range(100):
+        return least
+    for _ in range(60):
         middle = (low * below - high * above) / (below - above)
         found = gap(middle)
-        if abs(found) < 1e-9 or high - low < 1e-9:
+        if abs(found) < 1e-9 * reach**2 or high - low < 1e-12:
             return math.exp(middle)
         if found > 0:  # the Illinois rule: an end that stays counts half, so that the other moves
             low, above, below = middle, found, below / 2
@@ -123,14 +145,14 @@ def _tails(z: Real) -> Real:
     return 0.5 * np.array([math.erfc(each) for each in (z / math.sqrt(2)).tolist()])
 
 
-def _gauss(low: float, high: float) -> tuple[Real, Real]:
-    nodes, weights = _legendre()
+def _gauss(low: float, high: float, spread: float) -> tuple[Real, Real]:
+    nodes, weights = _legendre(16 * math.ceil((_DENSE * (high - low) / spread + 16) / 16))
     return 0.5 * (high - low) * nodes + 0.5 * (high + low), weights * (0.5 * (high - low))
 
 
-@lru_cache(maxsize=1)
-def _legendre() -> tuple[Real, Real]:
-    return np.polynomial.legendre.leggauss(_NODES)
+@lru_cache(maxsize=64)
+def _legendre(count: int) -> tuple[Real, Real]:
+    return np.polynomial.legendre.leggauss(count)
 
 
 def _trapezoid(low: float, high: float, step: float) -> tuple[Real, Real]:

@@ -116,7 +116,8 @@ def _corrected(
         ps, corrected(list(ps.values()), rule), levels(list(ps.values()), plan.alpha, rule), strict=True
     )
     for place, p, alpha in shares:
-        again = judged(effects[place], plan, stage, alpha=alpha)
+        same = alpha == plan.alpha
+        again = rows[place].answer if same else judged(effects[place], plan, stage, alpha=alpha)
         if isinstance(again, Estimate):
             found = p <= plan.alpha
             up = (again.value > plan.null) is rises[rows[place].metric]

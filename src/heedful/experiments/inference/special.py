@@ -79,6 +79,9 @@ def t_quantile(tail: float, df: float) -> float:
         return -t_quantile(1 - tail, df)
     if tail == 0.5:
         return 0.0
+    z = -normal_quantile(tail)
+    if z * z + 1 < 2e-3 * df:
+        return _expanded(z, df)
     low, high = 0.0, math.inf
     t = _first_guess(tail, df)
     for _ in range(200):
@@ -191,11 +194,21 @@ def _t_pdf(t: float, df: float) -> float:
     return math.exp(log - (df + 1) / 2 * math.log1p(t * t / df)) / math.sqrt(2 * math.pi)
 
 
+def _expanded(z: float, df: float) -> float:
+    """Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5); the next term is about (z^2 / 4 df)^5."""
+    w = z * z
+    one = (w + 1) * z / 4
+    two = ((5 * w + 16) * w + 3) * z / 96
+    three = (((3 * w + 19) * w + 17) * w - 15) * z / 384
+    four = ((((79 * w + 776) * w + 1_482) * w - 1_920) * w - 945) * z / 92_160
+    return z + (one + (two + (three + four / df) / df) / df) / df
+
+
 def _first_guess(tail: float, df: float) -> float:
     """Cornish and Fisher's two terms, or the Pareto tail where degrees of freedom are few."""
     z = -normal_quantile(tail)
     if df > 5 and z * z < df:
-        return z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df * df)
+        return _expanded(z, df)
     at_one = t_tail(1.0, df)
     return max(1.0, math.exp(min(300.0, math.log(at_one / tail) / df))) if tail < at_one else 0.5
 
