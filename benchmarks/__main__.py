@@ -27,6 +27,7 @@ BENCHMARKS = {
     "answer": "One answer in process",
     "ranking": "Fitted rankers on published clicks",
     "vault": "Sealing",
+    "peeking": "Looking at experiments",
     "loop": "The whole loop over HTTP",
 }
 

@@ -118,16 +118,15 @@ def test_cuped_takes_away_the_variance_that_the_past_explains() -> None:
     taste = random.normal(0, 300, 20_000)
     x = np.rint(taste + random.normal(0, 150, 20_000)).astype(np.int64)
     y = np.rint(taste + random.normal(0, 150, 20_000)).astype(np.int64)
-    arms = [of_columns(y[half], x=x[half]) for half in (slice(0, 10_000), slice(10_000, None))]
-    plain, adjusted = (contrast(*arms, Measure(cuped=cuped)) for cuped in (False, True))
+    one, two = (of_columns(y[half], x=x[half]) for half in (slice(0, 10_000), slice(10_000, None)))
+    plain, adjusted = (contrast(one, two, Measure(cuped=cuped)) for cuped in (False, True))
     assert isinstance(plain, Contrast)
     assert isinstance(adjusted, Contrast)
     assert adjusted.reduction == pytest.approx(1 - adjusted.variance / plain.variance)
     assert adjusted.reduction == pytest.approx(0.64, abs=0.02)
     assert plain.reduction is None
-    without_past = contrast(
-        *(of_columns(y[half]) for half in (slice(0, 10_000), slice(10_000, None))), Measure()
-    )
+    bare = [of_columns(y[half]) for half in (slice(0, 10_000), slice(10_000, None))]
+    without_past = contrast(bare[0], bare[1], Measure())
     assert without_past == plain._replace(notes=("no_past",))
 
 
@@ -192,7 +191,7 @@ def test_nothing_is_ever_nan_or_endless(
             of_columns(column, column[::-1].copy(), column if past else None, column if past else None)
         )
     plan = Plan(method=method, scale=scale, fewest=2, looks=(0.5, 1.0))
-    found = compare(*arms, Measure(kind=kind), plan)
+    found = compare(arms[0], arms[1], Measure(kind=kind), plan)
     if isinstance(found, Estimate):
         figures = [
             found.value,

@@ -24,7 +24,7 @@ ROUNDED_Z = 1.959964
 """What the vectors' ratios were divided by."""
 
 
-def near(value: float, within: float = 1e-9) -> Any:
+def near(value: Any, within: float = 1e-9) -> Any:
     return pytest.approx(value, rel=0, abs=within)
 
 

@@ -42,11 +42,9 @@ def bounds(
         raise ValueError("looks are fractions that rise from above 0 to at most 1")
     if not 0 < alpha < 1 or not spending > 0 or sides not in {1, 2}:
         raise ValueError("alpha lies between 0 and 1, spending is positive, sides are 1 or 2")
-    return (
-        _bounds(looks, alpha, spending, sides)
-        if step is None
-        else _bounds(looks, alpha / sides, spending, 1, step)
-    )
+    if step is None:
+        return _bounds(looks, alpha, spending, sides)
+    return _bounds(looks, alpha / sides, spending, 1, step)
 
 
 def _bounds(
@@ -79,14 +77,14 @@ def p_repeated(z: float, looks: tuple[float, ...], spending: float = 2.0, sides:
     """The least alpha whose bound at the last of `looks` is crossed by z: agrees with the repeated interval.
 
     Source: Jennison and Turnbull 2000, section 9.3. It lies between the p of one look and that over the share of
-    alpha that is spent at this look (Bonferroni); found between them by regula falsi on the squared bound, which is
-    nearly a line in the logarithm of alpha. 1 where no alpha below 0.9 has such a bound.
+    alpha that is spent at this look (Bonferroni); found between them by regula falsi on the squared bound,
+    which is nearly a line in the logarithm of alpha. 1 where no alpha below 0.9 has such a bound.
     """
     reach = abs(z) if sides == 2 else z
     if reach <= 0:
         return 1.0
     least = max(sides * normal_tail(reach), 1e-300)
-    share = looks[-1] ** spending - (looks[-2] ** spending if len(looks) > 1 else 0.0)
+    share: float = looks[-1] ** spending - (looks[-2] ** spending if len(looks) > 1 else 0.0)
     if len(looks) == 1 or reach > _FARTHEST - 0.1:
         return min(1.0, least / share)
 

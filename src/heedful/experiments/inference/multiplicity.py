@@ -39,7 +39,7 @@ def corrected(ps: Sequence[float], rule: Rule) -> list[float]:
         return found
     least = 1.0
     for rank, place in reversed(list(enumerate(_ascending(ps)))):
-        least = min(least, ps[place] * m / (rank + 1))
+        least = min(least, ps[place] * (m / (rank + 1)))
         found[place] = least
     return found
 

@@ -16,6 +16,9 @@ from heedful.experiments.inference.contrasts import STEADY, Contrast
 from heedful.experiments.inference.sketch import Sketch, span_of
 from heedful.experiments.inference.special import normal_quantile
 
+FEWEST_EFFECTIVE = 30
+"""(Σ events)² / Σ events² over units: as many units, if all had equally many events."""
+
 _Z = -normal_quantile(0.025)
 
 
@@ -36,6 +39,10 @@ def quantile(sketch: Sketch, share: float, scale: int = 1) -> Quantile | Refusal
     n, units = sketch.events, (sketch.units,)
     if sketch.units < 2 or min(share / (1 - share), (1 - share) / share) * n <= _Z**2:
         return Refusal(Code.TOO_FEW_UNITS, f"{n} events say too little of the {share:g} quantile.", units)
+    if n * n < FEWEST_EFFECTIVE * sketch.squares:
+        return Refusal(
+            Code.TOO_FEW_UNITS, "A few units have most of the events, so their spread is not known.", units
+        )
     reader = _Reader(sketch)
     middle = reader.at(share * n)
     spread = reader.spread(middle, share)
