@@ -271,6 +271,7 @@ def test_a_page_without_a_metrics_sums_refuses_only_that_metric() -> None:
     found = scorecard([Metric(name="value"), Metric(name="unheard of")], arms, Plan(method=Method.BAYESIAN))
     assert isinstance(found.rows[0].answer, Estimate)
     assert found.rows[0].corrected is None
+    assert found.rows[0].improved
     assert isinstance(found.rows[1].answer, Refusal)
     with pytest.raises(ValueError, match="control"):
         scorecard([], arms[:1], Plan())

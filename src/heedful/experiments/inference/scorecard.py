@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from heedful.experiments.inference.answers import Answer, Code, Estimate, Refusal
+from heedful.experiments.inference.answers import Answer, Code, Estimate, Method, Refusal
 from heedful.experiments.inference.arms import Measure
 from heedful.experiments.inference.contrasts import Contrast, contrast
 from heedful.experiments.inference.methods import judged, too_few
@@ -91,7 +91,11 @@ def scorecard(
             effects.append(effect)
             answer = judged(effect, judge, stage)
             crossed = metric.guardrail and isinstance(answer, Estimate) and _below(answer.p, plan.alpha)
-            rows.append(Row(metric=metric.name, arm=arm.name, answer=answer, harmed=crossed))
+            up, down = _believed(answer, plan.alpha, rises=metric.rises)
+            row = Row(
+                metric=metric.name, arm=arm.name, answer=answer, harmed=crossed, improved=up, worsened=down
+            )
+            rows.append(row)
     rises = {metric.name: metric.rises for metric in metrics}
     goals = {metric.name for metric in metrics if not metric.guardrail}
     return Scorecard(ratio=ratio, rows=_corrected(rows, effects, goals, rises, plan, stage, rule))
@@ -134,10 +138,18 @@ def _effect(metric: Metric, control: Arm, arm: Arm, plan: Plan) -> Contrast | Re
 
 
 def _guarded(plan: Plan, metric: Metric) -> Plan:
-    """One-sided towards harm, from the harm that is tolerated."""
+    """One-sided towards harm, from the harm that is tolerated; sequential whatever the plan, as it is watched."""
     side = Side.LESS if metric.rises else Side.GREATER
     null = -metric.tolerated if metric.rises else metric.tolerated
-    return msgspec.structs.replace(plan, side=side, null=null)
+    return msgspec.structs.replace(plan, method=Method.SEQUENTIAL, side=side, null=null)
+
+
+def _believed(answer: Answer, alpha: float, *, rises: bool) -> tuple[bool, bool]:
+    """Whether a Bayesian answer is sure enough that the arm is better, or worse: 1 - alpha, uncorrected."""
+    if not isinstance(answer, Estimate) or answer.chance_to_win is None:
+        return False, False
+    higher, lower = answer.chance_to_win >= 1 - alpha, answer.chance_to_win <= alpha
+    return (higher, lower) if rises else (lower, higher)
 
 
 def _mismatched(control: Arm, arm: Arm) -> Refusal:
