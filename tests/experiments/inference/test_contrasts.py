@@ -170,6 +170,14 @@ def test_what_cannot_be_said_is_refused_with_its_reason(
         assert found.why.endswith(".")
 
 
+def test_squares_that_leave_the_floats_are_refused() -> None:
+    measure = Measure(kind=Kind.RATIO, denominator_scale=10**200)
+    sums_of = Sums(n=500, y=400, yy=500, d=900, dd=2_000, yd=700)
+    found = contrast(sums_of, sums_of, measure)
+    assert isinstance(found, Refusal)
+    assert found.code is Code.OVERFLOW
+
+
 def test_an_outcome_that_the_past_explains_entirely_has_no_error_to_speak_of() -> None:
     values = np.arange(1_000)
     found = contrast(of_columns(values, x=values), of_columns(values + 1, x=values), Measure())

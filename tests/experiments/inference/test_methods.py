@@ -16,7 +16,13 @@ from heedful.experiments.inference.contrasts import Contrast
 from heedful.experiments.inference.groups import bounds, p_repeated
 from heedful.experiments.inference.methods import judged
 from heedful.experiments.inference.plans import Plan, Side, Stage
-from heedful.experiments.inference.sequential import half_width, p_anytime, rho_squared
+from heedful.experiments.inference.sequential import (
+    half_width,
+    half_width_one_sided,
+    p_anytime,
+    p_anytime_one_sided,
+    rho_squared,
+)
 
 LOOKS = (0.25, 0.5, 1.0)
 
@@ -205,3 +211,19 @@ def test_a_log_ratio_is_written_as_a_relative_effect() -> None:
     assert found.value == pytest.approx(0.2)
     assert found.low is not None and found.high is not None
     assert math.log1p(found.high) + math.log1p(found.low) == pytest.approx(2 * math.log(1.2))
+
+
+def test_a_one_sided_p_goes_on_smoothly_where_its_parts_leave_the_floats() -> None:
+    rho2 = rho_squared(0.1, 5_000)
+    logs = [math.log(p_anytime_one_sided(d, 1e-4, 5_000, rho2)) for d in (0.374, 0.376, 0.378)]
+    assert logs[0] - logs[1] == pytest.approx(logs[1] - logs[2], rel=0.02)
+    assert p_anytime_one_sided(-1.0, 1e-4, 5_000, rho2) == 1
+    with pytest.raises(ValueError, match="one half"):
+        half_width_one_sided(1.0, 100, 0.5, rho2)
+
+
+def test_a_posterior_beyond_a_float_is_refused() -> None:
+    for plan in (Plan(method=Method.BAYESIAN, prior_sd=None), Plan(), Plan(method=Method.FIXED)):
+        found = judged(effect(1e308, 1e308, scale=Scale.LOG_RATIO), plan)
+        assert isinstance(found, Refusal)
+        assert found.code is Code.OVERFLOW

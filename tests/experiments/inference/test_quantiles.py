@@ -124,6 +124,20 @@ def test_quantiles_that_cannot_be_known_are_refused() -> None:
     assert isinstance(quantile_contrast(few, few, 0.5), Contrast)
 
 
+def test_a_quantile_in_the_last_bucket_takes_units_events_as_alike() -> None:
+    units = [[0, 0, 9, 9, 9, 9]] * 40 + [[0] * 3] * 40
+    found = quantile(added(units), 0.61)
+    assert isinstance(found, Quantile)
+    even = math.sqrt(0.61 * 0.39 / 360)  # as if events were alone: then the lower rank is among the nines
+    alike = math.sqrt(0.61 * 0.39 * (40 * 36 + 40 * 9)) / 360
+    assert (0.61 - 1.96 * alike) * 360 < 200 < (0.61 - 1.96 * even) * 360
+    assert found.variance == pytest.approx((9 / (2 * 1.959964)) ** 2)
+    with pytest.raises(ValueError, match="share"):
+        quantile(added(units), 1.0)
+    with pytest.raises(ValueError, match="relative"):
+        quantile_contrast(added(units), added(units), 0.5, scale=Scale.LOG_RATIO)
+
+
 def test_a_cap_is_fixed_from_the_past_and_cuts_only_what_is_beyond() -> None:
     past = np.random.default_rng(6).pareto(1.5, 100_000) * 1_000
     sketch = of_column(past.astype(np.int64))

@@ -87,6 +87,13 @@ def test_the_mean_excess_of_a_normal_is_the_integral_of_its_tail(z: float) -> No
     assert normal_excess(z) == pytest.approx(integral, rel=NEAR)
 
 
+def test_the_far_ends_are_reached() -> None:
+    assert t_tail(1e200, 3.0) == 0
+    assert t_tail(-1e200, 3.0) == 1
+    assert gamma_share(2.0, math.inf) == (1, 0)
+    assert chi2_tail(0.0, 3) == 1
+
+
 def test_what_has_no_answer_is_an_error() -> None:
     for call in (
         lambda: normal_quantile(0.0),

@@ -57,13 +57,16 @@ def judged(
         return effect
     if refusal := too_few(effect.units, plan.fewest):
         return refusal
-    alpha = plan.alpha if alpha is None else alpha
     try:
-        if plan.method is Method.BAYESIAN:
-            return _believed(effect, plan, alpha)
-        found = _tested(effect, plan, stage, alpha)
+        return _judged(effect, plan, stage, plan.alpha if alpha is None else alpha)
     except (OverflowError, ZeroDivisionError):
         return overflow(effect.units)
+
+
+def _judged(effect: Contrast, plan: Plan, stage: Stage, alpha: float) -> Answer:
+    if plan.method is Method.BAYESIAN:
+        return _believed(effect, plan, alpha)
+    found = _tested(effect, plan, stage, alpha)
     if isinstance(found, Refusal):
         return found
     low = None if plan.side is Side.LESS else effect.value - found.reach

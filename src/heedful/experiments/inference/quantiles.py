@@ -110,11 +110,11 @@ class _Reader:
                 break
             count, growth, product = self._sketch.buckets[bucket]
             below, squares, products = below + count, squares + growth, products + product
-        if (
-            below == self._sketch.events
-        ):  # the quantile's bucket is the last: the variance of the planned share
-            return math.sqrt(share * (1 - share) / self._sketch.events)
         units, events = self._sketch.units, self._sketch.events
+        if (
+            below == events
+        ):  # the last bucket's share of 1 has no variance; so as if a unit's events were alike
+            return math.sqrt(share * (1 - share) * self._sketch.squares) / events
         # Σ (events below - ratio · events)² over units, exactly, before the one division
         top = squares * events * events - 2 * below * products * events + below * below * self._sketch.squares
         return math.sqrt(top / (events**4) * units / (units - 1))
