@@ -28,6 +28,7 @@ BENCHMARKS = {
     "ranking": "Fitted rankers on published clicks",
     "vault": "Keys and ciphers",
     "sealing": "Collecting and folding, with and without sealing",
+    "peeking": "Looking at experiments",
     "loop": "The whole loop over HTTP",
 }
 

@@ -59,12 +59,6 @@ _SCHEMES: Object = {
         "scheme": "bearer",
         "description": "A write key (pk_): may only send events.",
     },
-    "subject": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Heedful-Subject",
-        "description": "A subject token, or an anonymous id that this server signed.",
-    },
     "writeKeyAsUser": {"type": "http", "scheme": "basic", "description": "A write key as the user name."},
     "session": {
         "type": "apiKey",
