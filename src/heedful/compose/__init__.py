@@ -26,6 +26,7 @@ from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
+from heedful.privacy.judge import Rules
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
@@ -39,6 +40,7 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
+from heedful.services.gates import Gates
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -260,6 +262,7 @@ def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings
         meanings=settings.kinds,
         idle=int(settings.idle_minutes * MINUTE),
         catalogue_required=settings.catalogue.required,
+        judge=Rules(settings.privacy),
     )
 
 
@@ -293,10 +296,12 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
+    gates = Gates(fold, Rules(settings.privacy), pseudonyms, clock)
     placements = Placements(stores.records, clock, sources=pipelines.names)
     engine = Engine(
         log=log,
         fold=fold,
+        gates=gates,
         commits=commits,
         collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
         describe=Describe(fold=fold, commits=commits, clock=clock),
@@ -307,6 +312,7 @@ def _engine(
             placements=placements,
             holdout=Holdout(pseudonyms, settings.holdout),
             keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
+            gates=gates,
             pseudonyms=pseudonyms,
             clock=clock,
         ),
@@ -314,7 +320,12 @@ def _engine(
         recall=Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items)),
         placements=placements,
         decide=Decide(
-            fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock, definitions=placements.variants
+            fold=fold,
+            commits=commits,
+            gates=gates,
+            pseudonyms=pseudonyms,
+            clock=clock,
+            definitions=placements.variants,
         ),
         refresh=pipelines.refresh,
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,

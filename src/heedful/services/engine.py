@@ -19,6 +19,7 @@ from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.fit.models import Models
+from heedful.services.gates import Gates
 from heedful.services.measure import Measure
 from heedful.services.placements import Placements, Preview
 from heedful.services.recall import Recall
@@ -66,6 +67,7 @@ class Engine:
         *,
         log: Log,
         fold: Fold,
+        gates: Gates,
         commits: GroupCommit,
         collect: Collect,
         describe: Describe,
@@ -86,6 +88,7 @@ class Engine:
         self._log_stopped = stopped
         self._broken: str | None = None
         self.fold = fold
+        self.gates = gates
         self.collecting = collect
         self.describing = describe
         self.recommending = recommend
@@ -147,6 +150,7 @@ class Engine:
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer a question; one with an `after` beyond the fold waits a little. Raises Invalid at once."""
+        self.fold.lapse(self._clock.now())
         after = decode_cursor(request.after) if request.after else None
         if after is None or self.fold.cursor.covers(after):
             done(self.recommending.recommend(request))
@@ -164,6 +168,7 @@ class Engine:
 
     def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
         """Choose a variant. Raises Invalid at once."""
+        self.fold.lapse(self._clock.now())
         done(self.deciding.decide(request))
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
@@ -232,7 +237,9 @@ class Engine:
         )
 
     def retire(self) -> None:
-        """Let the views forget what the retention no longer covers. Costs nothing until the day turns."""
+        """Let the views forget what the retention no longer covers, and what grants allowed that ran out. Costs
+        nothing until the day turns or a grant ends."""
+        self.fold.lapse(self._clock.now())
         if self._retention_days:
             today = self._clock.now() // DAY * DAY
             self.fold.advance(Instant(today - self._retention_days * DAY))

@@ -51,4 +51,5 @@ def verify(
     """
     events = catch_up(fresh, log, progress=progress)
     fresh.advance(live.floor)
+    fresh.lapse(live.lawful.clock)
     return Verification(live.digests(), fresh.digests(), events)

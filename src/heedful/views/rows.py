@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.vocabulary.consent import EVERY
+
 NO_ITEM = -1
+_UNSAID: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Rows:
     fingerprint: uint64 (n,), keyed hash of the event id.
     line: uint16 (n,), place of the line in its event.
     quantity: int32 (n,), at least 1.
+    purposes: uint8 (n,), what the row may be used for: bits of `vocabulary.consent.BITS`, and `CARRIES`. Left out:
+        everything.
     """
 
     subject: NDArray[np.int32]
@@ -32,6 +37,22 @@ class Rows:
     fingerprint: NDArray[np.uint64]
     line: NDArray[np.uint16]
     quantity: NDArray[np.int32]
+    purposes: NDArray[np.uint8] = field(default_factory=lambda: _UNSAID)
+
+    def __post_init__(self) -> None:
+        if self.purposes is _UNSAID:
+            object.__setattr__(self, "purposes", np.full(len(self.at), EVERY, dtype=np.uint8))
+
+    def under(self, purposes: NDArray[np.uint8]) -> Rows:
+        """The same rows with other `purposes`, uint8 (n,)."""
+        return replace(self, purposes=purposes)
+
+    def only(self, kept: NDArray[np.bool_]) -> Rows:
+        """The rows where `kept`, bool (n,)."""
+        return Rows(
+            self.subject[kept], self.item[kept], self.kind[kept], self.at[kept], self.fingerprint[kept],
+            self.line[kept], self.quantity[kept], self.purposes[kept],
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from heedful.vocabulary.consent import PrivacySettings
 from heedful.vocabulary.kinds import Meaning
 
 
@@ -64,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: ModelSettings = ModelSettings()
     decisions: DecisionSettings = DecisionSettings()
     metrics: MetricsSettings = MetricsSettings()
+    privacy: PrivacySettings = PrivacySettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 
