@@ -30,8 +30,10 @@ from heedful.privacy.judge import Rules
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
+from heedful.records.signing import Signer, signer
 from heedful.services import remember
 from heedful.services.collect import Collect
+from heedful.services.collect.choosing import Signalled
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
@@ -45,6 +47,7 @@ from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
 from heedful.services.placements import Placements
+from heedful.services.proof import Proof
 from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
@@ -61,6 +64,7 @@ from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, Sys
 
 if TYPE_CHECKING:
     from heedful.faces.cli.opener import Replaying
+    from heedful.records.ledger import Ledger
 
 MEMORY = ":memory:"
 
@@ -107,7 +111,8 @@ def open_engine(
     settings = settings or read_settings(folder)
     # A new key beside an old log would make a stranger of everybody in it.
     fresh = not (folder / "log.sqlite3").exists()
-    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
+    secret = installation_secret(folder / "pseudonym.key", create=fresh)
+    pseudonyms = Pseudonyms(secret)
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     try:
@@ -117,7 +122,8 @@ def open_engine(
         raise
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf)
+        ledger, sign = _ledger(folder), signer(secret, "consent receipts")
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, ledger, sign)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
@@ -129,6 +135,7 @@ def open_engine(
         records.close()
         raise
     engine.retire()
+    engine.proof.mend()
     return engine
 
 
@@ -272,14 +279,22 @@ def _records(folder: Path) -> Records:
     return sqlite_records(folder / "records.sqlite3")
 
 
+def _ledger(folder: Path) -> Ledger:
+    from heedful.records.ledger import sqlite_ledger  # as for records
+
+    return sqlite_ledger(folder / "ledger.sqlite3")
+
+
 class Stores(NamedTuple):
-    """What an engine keeps things in. snapshots, shelf: None where nothing is kept."""
+    """What an engine keeps things in. snapshots, shelf, ledger, signer: None where nothing is kept."""
 
     log: FullLog
     claims: Claims
     records: Records
     snapshots: Folder | None
     shelf: Shelf | None
+    ledger: Ledger | None = None
+    signer: Signer | None = None
 
 
 def _engine(
@@ -302,8 +317,27 @@ def _engine(
         log=log,
         fold=fold,
         gates=gates,
+        proof=Proof(
+            fold=fold,
+            gates=gates,
+            pseudonyms=pseudonyms,
+            decode=decode,
+            ledger=stores.ledger,
+            signer=stores.signer,
+            clock=clock,
+        ),
         commits=commits,
-        collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
+        collect=Collect(
+            commits,
+            pseudonyms,
+            clock,
+            position,
+            meanings_of_names=settings.names,
+            purposes=gates.rules.purposes,
+            signalled=Signalled(
+                gates.rules.purposes, pseudonyms, gates.opted_out, strict=settings.privacy.strict_gpc
+            ),
+        ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,

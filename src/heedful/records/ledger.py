@@ -270,6 +270,12 @@ class Ledger:
                 return
             after = page[-1].number
 
+    def keys(self, chain: str) -> list[str]:
+        """The keys of all entries, in order."""
+        query = select(_ENTRIES.c.key).where(_ENTRIES.c.chain == chain).order_by(_ENTRIES.c.number)
+        with reading(self._engine, _WHAT) as connection:
+            return list(connection.scalars(query))
+
     def head(self, chain: str, at: Instant, signer: Signer) -> Head:
         """The signed head of a chain as it stands, to be exported."""
         with reading(self._engine, _WHAT) as connection:

@@ -18,6 +18,7 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
 from heedful.vocabulary.consent import BUILT_IN, Signals, Standing, Verdict
+from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Clock
 
 PERSONALIZATION, EXPERIMENTS = "personalization", "experiments"
@@ -102,6 +103,18 @@ class Gates:
             return []
         codes = (self._fold.subjects.find(one) for one in ids)
         return [code for code in codes if code != MISSING and lawful.consents.has(code)]
+
+    def opted_out(self, subject: SubjectId) -> bool:
+        """Whether all that Global Privacy Control opts out of is refused already."""
+        code = self._fold.subjects.find(subject)
+        if code == MISSING or not self._fold.lawful.consents.has(code):
+            return False
+        stand, policy = self._fold.lawful.stands((code,), self._clock.now()), self.rules.policy
+        return all(
+            stand(name).denied
+            for name, one in self.rules.purposes.items()
+            if one.discloses or (policy.strict_gpc and one.profiling)
+        )
 
     def by_id(self, user: str, anonymous: str) -> dict[str, Verdict]:
         """Every purpose that there is with its verdict, ours first."""

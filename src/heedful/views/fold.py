@@ -21,6 +21,7 @@ from heedful.log.cursor import Cursor
 from heedful.log.log import Bodies
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import Catalogue
+from heedful.views.consents import ConsentFact
 from heedful.views.dictionary import Items, Kinds, Subjects
 from heedful.views.feed import Feed
 from heedful.views.history import History
@@ -51,6 +52,7 @@ class Fold:
     idle: a session ends after this many microseconds without an event.
     catalogue_required: whether an item must be described before it can be recommended.
     windows: kinds that are outcomes of variants, and microseconds for which they count.
+    chose: told of choices that now count, before they do; None where nobody needs to know.
     judge: says what each row may be used for; left out, nobody ever chooses and everything is allowed.
     """
 
@@ -83,6 +85,7 @@ class Fold:
         self.orders = Orders(self.items, self.subjects)
         self.variants = Variants(self.history, self.subjects, self.kinds, windows)
         self.lawful = Lawful(self.subjects, judge)
+        self.chose: Callable[[Sequence[ConsentFact]], None] | None = None
         self.cursor = Cursor()
         self.floor = NO_FLOOR
         self.claims = claims
@@ -96,7 +99,7 @@ class Fold:
             self.variants,
             self.lawful,
             self._interpreter,
-            self._records_of,
+            self.records_of,
         )  # fmt: skip
         self._settings = (
             f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())} "
@@ -305,6 +308,8 @@ class Fold:
             self._feed.tell("retract", self._feed.as_held(rows))
         if (taken_facts := self._interpreter.facts(removed, self.outcomes)) is not None:
             self.outcomes.retract_facts(taken_facts)
+        if added.consents and self.chose is not None:
+            self.chose(added.consents)
         if removed.consents or added.consents:
             self._feed.rejudge(self.lawful.change(removed.consents, added.consents))
         new = self._feed.judged(self._interpreter.rows(added), added.carried)
@@ -314,7 +319,7 @@ class Fold:
             self._feed.tell("apply", rows)
         self.catalogue.ensure(len(self.items))
 
-    def _records_of(self, subject: int, fingerprints: NDArray[np.uint64]) -> list[tuple[Record, int]]:
+    def records_of(self, subject: int, fingerprints: NDArray[np.uint64]) -> list[tuple[Record, int]]:
         """The records that count under these events of one person, bodies read again."""
         places = [
             place
