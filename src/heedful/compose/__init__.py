@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from heedful.compose.consenting import consenting, ledger_of
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
@@ -33,7 +34,6 @@ from heedful.records.records import Records
 from heedful.records.signing import Signer, signer
 from heedful.services import remember
 from heedful.services.collect import Collect
-from heedful.services.collect.choosing import Signalled
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
@@ -42,12 +42,10 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
-from heedful.services.gates import Gates
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
 from heedful.services.placements import Placements
-from heedful.services.proof import Proof
 from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
@@ -122,7 +120,7 @@ def open_engine(
         raise
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        ledger, sign = _ledger(folder), signer(secret, "consent receipts")
+        ledger, sign = ledger_of(folder), signer(secret, "consent receipts")
         stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, ledger, sign)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
@@ -279,12 +277,6 @@ def _records(folder: Path) -> Records:
     return sqlite_records(folder / "records.sqlite3")
 
 
-def _ledger(folder: Path) -> Ledger:
-    from heedful.records.ledger import sqlite_ledger  # as for records
-
-    return sqlite_ledger(folder / "ledger.sqlite3")
-
-
 class Stores(NamedTuple):
     """What an engine keeps things in. snapshots, shelf, ledger, signer: None where nothing is kept."""
 
@@ -311,32 +303,18 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
-    gates = Gates(fold, Rules(settings.privacy), pseudonyms, clock)
+    gates, proof, signalled = consenting(
+        fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
+    )
     placements = Placements(stores.records, clock, sources=pipelines.names)
     engine = Engine(
         log=log,
         fold=fold,
         gates=gates,
-        proof=Proof(
-            fold=fold,
-            gates=gates,
-            pseudonyms=pseudonyms,
-            decode=decode,
-            ledger=stores.ledger,
-            signer=stores.signer,
-            clock=clock,
-        ),
+        proof=proof,
         commits=commits,
         collect=Collect(
-            commits,
-            pseudonyms,
-            clock,
-            position,
-            meanings_of_names=settings.names,
-            purposes=gates.rules.purposes,
-            signalled=Signalled(
-                gates.rules.purposes, pseudonyms, gates.opted_out, strict=settings.privacy.strict_gpc
-            ),
+            commits, pseudonyms, clock, position, meanings_of_names=settings.names, signalled=signalled
         ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(

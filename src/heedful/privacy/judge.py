@@ -24,14 +24,17 @@ from heedful.vocabulary.time import Instant
 
 
 class Rules:
-    """`views.lawful.Judge` of an installation, and the one place where its gates ask (`verdict`)."""
+    """`views.lawful.Judge` of an installation, and the one place where its gates ask (`verdict`).
+
+    declared: whether the operator said where consent is kept.
+    """
 
     choosing = frozenset({SEGMENT, UNOMI})
 
     def __init__(self, settings: PrivacySettings) -> None:
         self.purposes = Purposes(settings.purposes)
         self.names: Sequence[str] = tuple(self.purposes)
-        self.jurisdiction = settings.jurisdiction
+        self.jurisdiction, self.declared = settings.jurisdiction, settings.declared
         self.policy = Policy(
             self.purposes, settings.strict_gpc, settings.directed_to_children, settings.elsewhere
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -17,7 +17,6 @@ import structlog
 from heedful.privacy.changes import Choice
 from heedful.privacy.receipts import CHAIN, receipt_of, record_of
 from heedful.privacy.signals import as_sent
-from heedful.records.ledger import Draft, Ledger
 from heedful.records.signing import Signer
 from heedful.services.gates import Gates
 from heedful.vault.pseudonyms import Pseudonyms
@@ -30,6 +29,9 @@ from heedful.vocabulary.errors import RecordsUnavailable
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import EventId
 from heedful.vocabulary.time import Clock, moment
+
+if TYPE_CHECKING:
+    from heedful.records.ledger import Draft, Ledger
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -161,6 +163,8 @@ class Proof:
 
     def _drafts(self, waiting: dict[int, int], ledger: Ledger) -> list[Draft]:
         """Entries of the events that still count, in order of arrival."""
+        from heedful.records.ledger import Draft  # who works in memory does not pay for the import
+
         by_subject: dict[int, list[int]] = {}
         for event, subject in waiting.items():
             by_subject.setdefault(subject, []).append(event)

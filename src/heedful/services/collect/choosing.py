@@ -93,6 +93,7 @@ class Signalled:
         strict: bool,
     ) -> None:
         """strict: it stops first-party personalization too."""
+        self.purposes = purposes
         refused = {
             name: False for name, one in purposes.items() if one.discloses or (strict and one.profiling)
         }

@@ -41,7 +41,7 @@ class Collect:
     position: how far the views are, as a string for the wire; asked when an answer is made.
     meanings_of_names: event names that the operator gives a kind, as {"Video Watched": "view"}. They win over
         the names we know. Raises SettingsError where a kind may not come from outside.
-    purposes: what can be consented to; ours alone when left out. signalled: writes down Global Privacy Control.
+    signalled: writes down Global Privacy Control, and knows what can be consented to; without it ours alone.
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class Collect:
         position: Callable[[], str],
         *,
         meanings_of_names: Mapping[str, str] = _NO_MEANINGS,
-        purposes: Purposes | None = None,
         signalled: Signalled | None = None,
     ) -> None:
         self._submitter = submitter
@@ -60,7 +59,7 @@ class Collect:
         self._clock = clock
         self._position = position
         self._names = Names(meanings_of_names)
-        self._purposes = Purposes() if purposes is None else purposes
+        self._purposes = Purposes() if signalled is None else signalled.purposes
         self._signalled = signalled
 
     def call(
