@@ -37,7 +37,7 @@ from sqlalchemy import (
     select,
 )
 
-from heedful.records.canonical import canonical as canonical
+from heedful.records.canonical import canonical as canonical  # noqa: PLC0414 - others read it from here
 from heedful.records.signing import Signer
 from heedful.records.sqlite import open_sqlite, reading, writing
 from heedful.vocabulary.errors import Conflict, Corrupt, RecordsUnavailable
