@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from heedful.privacy.changes import SEGMENT, UNOMI, changes_of
 from heedful.privacy.lawfulness import NO_SIGNALS, Policy, counts_from, judged
 from heedful.privacy.purposes import Purposes
 from heedful.privacy.signals import signals_of
-from heedful.views.lawful import Carried, Stand
+from heedful.views.lawful import Carried, Stand, unsaid
 from heedful.vocabulary.consent import (
     BITS,
     BUILT_IN,
@@ -21,6 +23,15 @@ from heedful.vocabulary.consent import (
 )
 from heedful.vocabulary.event import Event
 from heedful.vocabulary.time import Instant
+
+_MOST_KNOWN = 1_024
+
+
+class _Context(msgspec.Struct, frozen=True, gc=False):
+    consent: msgspec.Raw = msgspec.Raw()
+
+
+_read_context = msgspec.json.Decoder(_Context).decode
 
 
 class Rules:
@@ -43,13 +54,30 @@ class Rules:
             f"{self.policy.directed_to_children:d}{self.policy.elsewhere:d}"
         )
 
+        # Consent objects as they were read, and what they come to for somebody who never chose: sites send the
+        # same few with every event. An id stands for an object that the first of the two keeps.
+        self._signals: dict[bytes, Signals] = {}
+        self._bits: dict[int, int] = {}
+
     def changes(self, event: Event, at: Instant, received: Instant) -> Sequence[ConsentChange]:
         """The choices in an event; () where it makes none."""
         return changes_of(event, at, received, self.purposes)
 
     def carried(self, context: bytes) -> Signals | None:
         """What an event's context says for that event alone; None where it says nothing."""
-        signals = signals_of(context, self.purposes)
+        try:
+            said = bytes(_read_context(context).consent)
+        except (msgspec.DecodeError, RecursionError):
+            said = b"?"
+        if not said:
+            return None
+        signals = self._signals.get(said)
+        if signals is None:
+            signals = signals_of(context, self.purposes)
+            if len(self._signals) == _MOST_KNOWN:
+                self._signals.clear()
+                self._bits.clear()
+            self._signals[said] = signals
         return None if signals == NO_SIGNALS else signals
 
     def spans(self, stand: Stand) -> Sequence[Instant]:
@@ -61,10 +89,16 @@ class Rules:
 
     def bits(self, stand: Stand, carried: Carried, happened: Instant) -> int:
         """What one event may be used for that brought consent of its own. Its strings count as of its arrival."""
+        signals = carried.signals
+        alike = stand is unsaid and signals.tcf is None  # then it is so for everybody, and always
+        if alike and id(signals) in self._bits:
+            return self._bits[id(signals)]
         found = 0
         for name in BUILT_IN:
-            verdict = self.verdict(name, stand, carried.signals, carried.received, happened=happened)
+            verdict = self.verdict(name, stand, signals, carried.received, happened=happened)
             found |= BITS[name] if verdict.allowed else 0
+        if alike and any(one is signals for one in self._signals.values()):
+            self._bits[id(signals)] = found
         return found
 
     def verdict(

@@ -17,7 +17,8 @@ from heedful.privacy.signals import signals_of
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
-from heedful.vocabulary.consent import BUILT_IN, Signals, Standing, Verdict
+from heedful.views.lawful import unsaid
+from heedful.vocabulary.consent import BUILT_IN, Signals, Verdict
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Clock
 
@@ -127,4 +128,4 @@ class Gates:
         return self.rules.verdict(purpose, self._fold.lawful.stands(subjects, now), signals, now)
 
     def _unsaid(self, purpose: str) -> Verdict:
-        return self.rules.verdict(purpose, lambda _: Standing(), NO_SIGNALS, self._clock.now())
+        return self.rules.verdict(purpose, unsaid, NO_SIGNALS, self._clock.now())

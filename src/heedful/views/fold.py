@@ -304,8 +304,10 @@ class Fold:
         self.catalogue.apply(added.changes)
         given, taken = self._resolve_orders(added, removed)
         self.variants.unlearn(removed.shown, removed.reactions)
-        for rows in (self._interpreter.rows(removed), columns(taken)):
-            self._feed.tell("retract", self._feed.as_held(rows))
+        if removed.subjects:
+            self._feed.tell("retract", self._feed.as_held(self._interpreter.rows(removed)))
+        if taken:
+            self._feed.tell("retract", self._feed.as_held(columns(taken)))
         if (taken_facts := self._interpreter.facts(removed, self.outcomes)) is not None:
             self.outcomes.retract_facts(taken_facts)
         if added.consents and self.chose is not None:
@@ -313,10 +315,11 @@ class Fold:
         if removed.consents or added.consents:
             self._feed.rejudge(self.lawful.change(removed.consents, added.consents))
         new = self._feed.judged(self._interpreter.rows(added), added.carried)
-        bought = self._feed.of_orders(columns(given), added.carried)
+        bought = self._feed.of_orders(columns(given), added.carried) if given else None
         self._feed.learn(added, new)
-        for rows in (new, bought):
-            self._feed.tell("apply", rows)
+        self._feed.tell("apply", new)
+        if bought is not None:
+            self._feed.tell("apply", bought)
         self.catalogue.ensure(len(self.items))
 
     def records_of(self, subject: int, fingerprints: NDArray[np.uint64]) -> list[tuple[Record, int]]:

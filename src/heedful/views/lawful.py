@@ -35,6 +35,13 @@ from heedful.vocabulary.time import Instant
 Stand = Callable[[str], Standing]
 """What somebody's choices come to, by purpose."""
 
+
+def unsaid(purpose: str) -> Standing:  # noqa: ARG001 - it is the same for all
+    """What somebody's choices come to who made none."""
+    return _NOTHING
+
+
+_NOTHING = Standing()
 _UNKNOWN = -1
 """In place of a person's line: they chose something, and what it comes to was not worked out yet."""
 
@@ -114,7 +121,7 @@ class Lawful:
         self._next = FOREVER
         self._lines: NDArray[np.int32] = np.zeros(1_024, dtype=np.int32)
         self._since: NDArray[np.int64] = np.zeros((64, len(BUILT_IN)), dtype=np.int64)
-        self._since[0] = self.judge.spans(lambda _: Standing())
+        self._since[0] = self.judge.spans(unsaid)
         self._used = 1
         self._free: list[int] = []
 
@@ -202,7 +209,7 @@ class Lawful:
     def _stand(self, subject: int) -> Stand:
         """What a person's choices come to by now: whatever is in the log has arrived."""
         if not self.consents.has(subject):
-            return lambda _: Standing()
+            return unsaid
         return self.stands((subject,), max(self.clock, self.consents.latest(subject)))
 
     def _again(self, subjects: set[int]) -> list[int]:
