@@ -6,7 +6,8 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -33,6 +34,7 @@ from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
 from heedful.records.signing import Signer, signer
 from heedful.services import remember
+from heedful.services.allowed import Allowed
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
@@ -54,6 +56,7 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
 from heedful.views.fold import Fold
 from heedful.views.trends import HORIZONS
+from heedful.vocabulary.consent import ANALYTICS, LEARNING
 from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.placement import Placement, placement_of
@@ -211,25 +214,40 @@ def fit_beside(
     with SqliteLog.reader(where / "log.sqlite3") as log:
         then = Until(log, log.end())  # the log may be growing meanwhile
         told = None if progress is None else lambda done, total: progress("reading the log", done, total)
-        stream = from_log(then, str(where), progress=told)
+        fold = _folded_beside(where, log, then, settings, progress)
+        allowed = Allowed(then, fold.usable(LEARNING))
+        stream = from_log(allowed, str(where), progress=told)
         objective = worth_of(settings, defined.objective if placement else None)
         how = GatherSettings(seed=seed)
 
-        def fold_of() -> Fold:
-            pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-            fold = _empty_fold(log, Claims(), pseudonyms, settings)
-            catch_up_from_snapshot(fold, then, Folder(where / "snapshots"), progress)
-            return fold
-
         def shown(features: tuple[str, ...]) -> Exposures:
             only = placement or None
-            return gather(then, fold_of, features, objective, placement=only, least=how.exposures)
+            return gather(allowed, lambda: fold, features, objective, placement=only, least=how.exposures)
 
         return refit(
             stream, then.end().encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
             objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
             how=how, exposures=shown, era=era, force=force, told=progress,
         )  # fmt: skip
+
+
+def _folded_beside(
+    where: Path, bodies: Bodies, log: LogReader, settings: Settings, progress: Progress | None
+) -> Fold:
+    """A fold of a data folder's log by whoever is not its writer, with grants that ran out by now taken back."""
+    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+    fold = _empty_fold(bodies, Claims(), pseudonyms, settings)
+    catch_up_from_snapshot(fold, log, Folder(where / "snapshots"), progress)
+    fold.lapse(SystemClock().now())
+    return fold
+
+
+@contextmanager
+def _allowed_log(where: Path) -> Iterator[LogReader]:
+    """A data folder's log, without what may not be learned from and counted."""
+    with SqliteLog.reader(where / "log.sqlite3") as log:
+        fold = _folded_beside(where, log, log, read_settings(where), None)
+        yield Allowed(log, fold.usable(LEARNING | ANALYTICS))
 
 
 def _defined(where: Path, placement: str) -> Placement:
@@ -397,9 +415,7 @@ def replaying() -> Replaying:
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
-    return Replaying(
-        systems, lambda folder: SqliteLog.reader(folder / "log.sqlite3"), read_settings, rehearse_kernels
-    )
+    return Replaying(systems, _allowed_log, read_settings, rehearse_kernels)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from heedful.views.variants import WINDOWS, Variants
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record, Stored, offset_of, partition_of, position
-from heedful.vocabulary.ids import EventId
+from heedful.vocabulary.ids import NOBODY, EventId
 from heedful.vocabulary.kinds import Meaning
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 
@@ -166,6 +166,13 @@ class Fold:
         """What became of the items of each decision, by its event's id: see `Outcomes.credited`."""
         prints = [self._fingerprint(decision) for decision in decisions]
         return self.outcomes.credited(np.array(prints, dtype=np.uint64))
+
+    def usable(self, purposes: int) -> Callable[[Record], bool]:
+        """Tells whether a record of the log may be used for all of `purposes`, bits, as things stand now."""
+        if not self.lawful.differing:
+            return lambda _: True
+        events, fingerprint = self.history.usable(purposes), self._fingerprint
+        return lambda record: record.subject == NOBODY or fingerprint(record.id) in events
 
     def advance(self, floor: Instant) -> None:
         """Drop everything before the day (UTC) of `floor` and ignore such events from now on. Never backwards.
