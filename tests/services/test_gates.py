@@ -255,3 +255,30 @@ def test_the_strict_setting_stops_personalization_by_the_signal_too() -> None:
         view(made, "ada", "tent", context={"consent": {"gpc": True}})
         assert made.recommend("ada").withheld == "personalization"
         assert sessions_with(made, "tent") == 4
+
+
+def test_who_is_known_to_be_a_minor_is_not_profiled_whatever_they_chose() -> None:
+    with shop(ELSEWHERE) as made:
+        made.consent({"*": True}, user_id="ada")
+        view(made, "ada", "tent")
+        assert sessions_with(made, "tent") == 5
+        made.identify(user_id="ada", traits={"age": 15})
+        assert made.recommend("ada").withheld == "personalization"
+        assert sessions_with(made, "tent") == 4
+        assert made.engine.gates.allows("personalization", "ada").why == "minor"
+        assert made.recommend("bo", anonymous_id="x").withheld == ""
+        made.engine._clock.at = Instant(NOW + 5 * DAY * 366)  # type: ignore[attr-defined]
+        made.identify(user_id="ada", traits={"age": 20})
+        assert made.recommend("ada").withheld == ""
+        assert made.verify().agrees
+
+
+def test_where_somebody_is_decides_which_rules_hold() -> None:
+    with shop(GERMANY) as made:
+        view(made, "ada", "tent")
+        assert sessions_with(made, "tent") == 4
+        made.identify(user_id="ada", traits={"jurisdiction": "us-co"})
+        assert sessions_with(made, "tent") == 5
+        assert made.recommend("ada").withheld == ""
+        assert made.consent_of("ada").purposes["personalization"].mechanism == "opt_out"
+        assert made.consent_of("bo").purposes["personalization"].mechanism == "opt_in"

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import msgspec
 
+from heedful.privacy.bearing import age_in, who_of
 from heedful.privacy.changes import SEGMENT, UNOMI, changes_of
 from heedful.privacy.lawfulness import NO_SIGNALS, Policy, counts_from, judged
 from heedful.privacy.purposes import Purposes
 from heedful.privacy.signals import signals_of
 from heedful.views.lawful import Carried, Stand, unsaid
+from heedful.views.who import NOBODY_SAID, Who
 from heedful.vocabulary.consent import (
     BITS,
     BUILT_IN,
     FOREVER,
-    Age,
     ConsentChange,
     PrivacySettings,
     Signals,
@@ -55,9 +56,9 @@ class Rules:
         )
 
         # Consent objects as they were read, and what they come to for somebody who never chose: sites send the
-        # same few with every event. An id stands for an object that the first of the two keeps.
+        # same few with every event. What is kept by its id is kept itself, so that the id stays its own.
         self._signals: dict[bytes, Signals] = {}
-        self._bits: dict[int, int] = {}
+        self._bits: dict[int, tuple[Signals, int]] = {}
 
     def changes(self, event: Event, at: Instant, received: Instant) -> Sequence[ConsentChange]:
         """The choices in an event; () where it makes none."""
@@ -80,32 +81,48 @@ class Rules:
             self._signals[said] = signals
         return None if signals == NO_SIGNALS else signals
 
-    def spans(self, stand: Stand) -> Sequence[Instant]:
+    def who(self, event: Event) -> Who:
+        """What an event says of its person's age and place."""
+        return who_of(event)
+
+    def spans(self, stand: Stand, who: Who) -> Sequence[Instant]:
         """From when on what somebody did may be used, by the purposes of `BUILT_IN`; FOREVER for never."""
         return [
-            counts_from(self.verdict(name, stand, NO_SIGNALS, Instant(0), happened=FOREVER))
+            counts_from(self.verdict(name, stand, who, NO_SIGNALS, Instant(0), happened=FOREVER))
             for name in BUILT_IN
         ]
 
-    def bits(self, stand: Stand, carried: Carried, happened: Instant) -> int:
+    def bits(self, stand: Stand, who: Who, carried: Carried, happened: Instant) -> int:
         """What one event may be used for that brought consent of its own. Its strings count as of its arrival."""
         signals = carried.signals
-        alike = stand is unsaid and signals.tcf is None  # then it is so for everybody, and always
-        if alike and id(signals) in self._bits:
-            return self._bits[id(signals)]
+        # Of whom nothing else is known it is so for everybody, and always.
+        alike = stand is unsaid and who is NOBODY_SAID and signals.tcf is None
+        if alike and (before := self._bits.get(id(signals))) is not None:
+            return before[1]
         found = 0
         for name in BUILT_IN:
-            verdict = self.verdict(name, stand, signals, carried.received, happened=happened)
+            verdict = self.verdict(name, stand, who, signals, carried.received, happened=happened)
             found |= BITS[name] if verdict.allowed else 0
-        if alike and any(one is signals for one in self._signals.values()):
-            self._bits[id(signals)] = found
+        if alike:
+            self._bits[id(signals)] = signals, found
         return found
 
     def verdict(
-        self, purpose: str, stand: Stand, signals: Signals, at: Instant, *, happened: Instant | None = None
+        self,
+        purpose: str,
+        stand: Stand,
+        who: Who,
+        signals: Signals,
+        at: Instant,
+        *,
+        happened: Instant | None = None,
     ) -> Verdict:
         """Whether `purpose` is allowed at `at` for what `happened` (None: now)."""
-        age: Age = "unknown"
+        place = self.place(who)
         return judged(
-            self.policy, purpose, self.jurisdiction, age, stand(purpose), signals, at, happened=happened
+            self.policy, purpose, place, age_in(who, place), stand(purpose), signals, at, happened=happened
         )
+
+    def place(self, who: Who) -> str:
+        """Where somebody is."""
+        return self.jurisdiction if who.place is None else who.place

@@ -126,9 +126,9 @@ class Proof:
             key=lambda one: (one.received, one.purpose, one.state),
         )
         stand = self._fold.lawful.stands(subjects, self._clock.now())
-        purposes = {}
+        purposes, place = {}, rules.place(self._gates.who(subjects))
         for name, verdict in self._gates.by_id(user, anonymous).items():
-            rule, standing = rules.purposes.rule(name, rules.jurisdiction), stand(name)
+            rule, standing = rules.purposes.rule(name, place), stand(name)
             purposes[name] = ToldPurpose(
                 verdict.allowed, verdict.why, rule.mechanism, rule.basis, standing.state,
                 moment(verdict.since) if verdict.since > NEVER else None,

@@ -319,8 +319,8 @@ class Fold:
             self.outcomes.retract_facts(taken_facts)
         if added.consents and self.chose is not None:
             self.chose(added.consents)
-        if removed.consents or added.consents:
-            self._feed.rejudge(self.lawful.change(removed.consents, added.consents))
+        if removed.said or added.said:
+            self._feed.rejudge(self.lawful.change(removed.said, added.said))
         new = self._feed.judged(self._interpreter.rows(added), added.carried)
         bought = self._feed.of_orders(columns(given), added.carried) if given else None
         self._feed.learn(added, new)
