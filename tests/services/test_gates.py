@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from heedful.compose import Heedful
-from heedful.vocabulary.consent import PrivacySettings
+from heedful.views.rows import Rows
+from heedful.vocabulary.consent import BITS, PrivacySettings
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, HOUR, FixedClock, Instant
@@ -282,3 +283,35 @@ def test_where_somebody_is_decides_which_rules_hold() -> None:
         assert made.recommend("ada").withheld == ""
         assert made.consent_of("ada").purposes["personalization"].mechanism == "opt_out"
         assert made.consent_of("bo").purposes["personalization"].mechanism == "opt_in"
+
+
+def test_no_view_is_ever_fed_a_row_that_may_not_be_used_for_its_purpose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A spy on every view, over choices, carried consent, orders sent twice, and their withdrawal."""
+    with shop(GERMANY) as made:
+        fed: set[tuple[str, str]] = set()
+        for watched in made.engine.fold.views[1:]:
+            for verb in ("apply", "retract"):
+                told = getattr(watched, verb)
+
+                def spy(rows: Rows, _real: Any = told, _view: Any = watched, _verb: str = verb) -> None:
+                    assert (rows.purposes & BITS[_view.purpose]).all(), f"{_view.name} was fed what is denied"
+                    fed.add((_view.name, _verb))
+                    _real(rows)
+
+                monkeypatch.setattr(watched, verb, spy)
+        only = {"personalization": True, "analytics": True}
+        order = {"order_id": "o1", "products": [{"product_id": "tent", "price": 5}], "currency": "EUR"}
+        for number, choice in enumerate((only, {"learning": True}, {"*": False}, {"*": True})):
+            made.engine._clock.at = Instant(NOW + number * HOUR)  # type: ignore[attr-defined]
+            for person in ("ada", "bo"):
+                made.track("Order Completed", user_id=person, properties=order)
+                view(made, person, "map", context={"consent": {"categoryPreferences": {"learning": True}}})
+                view(made, person, "stove", timestamp="1971-02-01T00:00:00Z")
+                made.recommend(person)
+                made.consent(choice, user_id=person)
+        assert fed == {
+            (one.name, verb) for one in made.engine.fold.views[1:] for verb in ("apply", "retract")
+        }
+        assert made.verify().agrees

@@ -155,10 +155,9 @@ class Recommend:
         held: bool,
         behind: bool = False,
     ) -> tuple[RecommendAnswer, Slate, Pipeline]:
+        # Where they do not allow it the question is nobody's, and nothing of them is read anywhere.
         context = self._asking.context(
-            asker.subject
-            if gate.personalization.allowed
-            else NOBODY,  # then nothing of them is read anywhere
+            asker.subject if gate.personalization.allowed else NOBODY,
             limit=request.limit,
             now=now,
             page=request.context.item_id or "",
