@@ -27,6 +27,7 @@ BENCHMARKS = {
     "answer": "One answer in process",
     "ranking": "Fitted rankers on published clicks",
     "vault": "Sealing",
+    "consent": "What consent costs the fold",
     "loop": "The whole loop over HTTP",
 }
 
