@@ -124,7 +124,7 @@ def open_engine(
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
         ledger, sign = ledger_of(folder), signer(secret, "consent receipts")
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, ledger, sign)
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, ledger=ledger, signer=sign)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
