@@ -121,9 +121,11 @@ def open_engine(
     except BaseException:
         log.close()
         raise
+    ledger: Ledger | None = None
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        ledger, sign = ledger_of(folder), signer(secret, "consent receipts")
+        ledger = ledger_of(folder)
+        sign = signer(secret, "consent receipts")
         stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, ledger=ledger, signer=sign)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
@@ -134,6 +136,8 @@ def open_engine(
     except BaseException:
         log.close()
         records.close()
+        if ledger is not None:
+            ledger.close()
         raise
     engine.retire()
     engine.proof.mend()
