@@ -33,6 +33,7 @@ from heedful.models.measures.catalogue import definitions
 from heedful.records.keys import KeyKind
 from heedful.services.columns import Columns, Table
 from heedful.vocabulary.access_settings import AccessSettings, HttpSettings
+from heedful.vocabulary.consent import PrivacySettings
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, DEFAULT_MEANINGS, Meaning
@@ -140,6 +141,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
         "kinds",
         "metrics",
         "models",
+        "privacy",
         "retention",
         "rights",
         "vault",
@@ -154,6 +156,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
     wanted |= {f"vault.{name}" for name in VaultSettings.__struct_fields__}
     wanted |= {f"rights.{name}" for name in RightsSettings.__struct_fields__}
     wanted |= {f"retention.{name}" for name in RetentionSettings.__struct_fields__}
+    wanted |= {f"privacy.{name}" for name in PrivacySettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}
     explained = [
         next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/settings.md")["settings.toml"])

@@ -89,7 +89,7 @@ def test_a_row_takes_little_room() -> None:
     world = World()
     rows = [Row(n, n, 0, f"s{n % 50}", "a") for n in range(10_000)]
     world.history.apply(world.rows(rows))
-    assert world.history.nbytes / len(rows) < 36
+    assert world.history.nbytes / len(rows) < 37
 
 
 def test_a_misshapen_state_is_refused() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from heedful.compose.consenting import consenting, ledger_of
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
 from heedful.compose.rights import rights_over
 from heedful.compose.vaults import files_of, memory_vault, refuse_without_keys, tell_of_keys, vault_of
@@ -30,13 +31,16 @@ from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
+from heedful.privacy.judge import Rules
 from heedful.privacy.purposes import Purposes
 from heedful.records.audit import TERMINAL, Audit, audit_of
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
+from heedful.records.signing import Signer, signer
 from heedful.services import remember
 from heedful.services.administer import Administer
+from heedful.services.allowed import Allowed
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
@@ -63,6 +67,7 @@ from heedful.vault.secret import installation_secret
 from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
 from heedful.views.trends import HORIZONS
+from heedful.vocabulary.consent import ANALYTICS, LEARNING
 from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.placement import Placement, placement_of
@@ -71,6 +76,7 @@ from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, Sys
 
 if TYPE_CHECKING:
     from heedful.faces.cli.opener import Replaying
+    from heedful.records.ledger import Ledger
 
 MEMORY = ":memory:"
 
@@ -117,7 +123,8 @@ def open_engine(
     settings = settings or read_settings(folder)
     # A new key beside an old log would make a stranger of everybody in it.
     fresh = not (folder / "log.sqlite3").exists()
-    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
+    secret = installation_secret(folder / "pseudonym.key", create=fresh)
+    pseudonyms = Pseudonyms(secret)
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     with ExitStack() as undo:
@@ -127,9 +134,14 @@ def open_engine(
         undo.callback(vault.close)
         records = _records(folder)
         undo.callback(records.close)
+        ledger = ledger_of(folder)
+        undo.callback(ledger.close)
         shelf = Shelf(Folder(folder / "models"), clock)
         snapshots = Snapshots(Folder(folder / "snapshots"), vault.files)
-        stores = Stores(log, vault, claims, records, snapshots, shelf, audit_of(folder, clock), folder)
+        stores = Stores(
+            log, vault, claims, records, snapshots, shelf, audit_of(folder, clock), ledger,
+            signer(secret, "consent receipts"), folder,
+        )  # fmt: skip
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, engine.log, snapshots, progress)
         engine.refresh()
@@ -138,6 +150,7 @@ def open_engine(
         log.recover(engine.fold.cursor)
         undo.pop_all()
     engine.retire()
+    engine.proof.mend()
     if post is not None:
         vault.tend_beside(tell_of_keys)
     return engine
@@ -242,26 +255,46 @@ def fit_beside(
     with log_beside(where, settings) as (log, vault):
         then = Until(log, log.end())  # the log may be growing meanwhile
         told = None if progress is None else lambda done, total: progress("reading the log", done, total)
-        stream = from_log(then, str(where), progress=told)
+        fold = _folded_beside(where, log, then, vault, settings, progress)
+        allowed = Allowed(then, fold.usable(LEARNING))
+        stream = from_log(allowed, str(where), progress=told)
         objective = worth_of(settings, defined.objective if placement else None)
         how = GatherSettings(seed=seed)
 
-        def fold_of() -> Fold:
-            pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-            fold = _empty_fold(log, Claims(), pseudonyms, settings)
-            snapshots = Snapshots(Folder(where / "snapshots"), vault.files)
-            catch_up_from_snapshot(fold, then, snapshots, progress)
-            return fold
-
         def shown(features: tuple[str, ...]) -> Exposures:
             only = placement or None
-            return gather(then, fold_of, features, objective, placement=only, least=how.exposures)
+            return gather(allowed, lambda: fold, features, objective, placement=only, least=how.exposures)
 
         return refit(
             stream, then.end().encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
             objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
             how=how, exposures=shown, era=era, force=force, told=progress,
         )  # fmt: skip
+
+
+def _folded_beside(
+    where: Path,
+    bodies: Bodies,
+    log: LogReader,
+    vault: Vault,
+    settings: Settings,
+    progress: Progress | None,
+) -> Fold:
+    """A fold of a data folder's log by whoever is not its writer, with grants that ran out by now taken back."""
+    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+    fold = _empty_fold(bodies, Claims(), pseudonyms, settings)
+    catch_up_from_snapshot(fold, log, Snapshots(Folder(where / "snapshots"), vault.files), progress)
+    fold.lapse(SystemClock().now())
+    return fold
+
+
+@contextmanager
+def _allowed_log(where: Path) -> Iterator[LogReader]:
+    """A data folder's log, without what may not be learned from and counted."""
+    settings = read_settings(where)
+    with log_beside(where, settings) as (log, vault):
+        fold = _folded_beside(where, log, log, vault, settings, None)
+        yield Allowed(log, fold.usable(LEARNING | ANALYTICS))
 
 
 def _defined(where: Path, placement: str) -> Placement:
@@ -295,6 +328,7 @@ def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings
         meanings=settings.kinds,
         idle=int(settings.idle_minutes * MINUTE),
         catalogue_required=settings.catalogue.required,
+        judge=Rules(settings.privacy),
     )
 
 
@@ -317,6 +351,8 @@ class Stores(NamedTuple):
     snapshots: Snapshots | None
     shelf: Shelf | None
     audit: Audit | None = None
+    ledger: Ledger | None = None
+    signer: Signer | None = None
     folder: Path | None = None
 
 
@@ -335,13 +371,20 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post, seal=log.seal)
+    gates, proof, signalled = consenting(
+        fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
+    )
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
     engine = Engine(
         log=log,
         fold=fold,
+        gates=gates,
+        proof=proof,
         commits=commits,
-        collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
+        collect=Collect(
+            commits, pseudonyms, clock, position, meanings_of_names=settings.names, signalled=signalled
+        ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,
@@ -350,6 +393,7 @@ def _engine(
             placements=placements,
             holdout=Holdout(pseudonyms, settings.holdout),
             keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
+            gates=gates,
             pseudonyms=pseudonyms,
             clock=clock,
         ),
@@ -357,7 +401,12 @@ def _engine(
         recall=recall,
         placements=placements,
         decide=Decide(
-            fold=fold, commits=commits, pseudonyms=pseudonyms, clock=clock, definitions=placements.variants
+            fold=fold,
+            commits=commits,
+            gates=gates,
+            pseudonyms=pseudonyms,
+            clock=clock,
+            definitions=placements.variants,
         ),
         refresh=pipelines.refresh,
         stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
@@ -372,9 +421,8 @@ def _engine(
     engine.audit = stores.audit
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
-        recall=recall, shelf=shelf,
-        pseudonyms=pseudonyms, purposes=Purposes(), forgets=NoForgetting(), settings=settings.rights,
-        folder=stores.folder, clock=clock,
+        recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),
+        forgets=NoForgetting(), settings=settings.rights, folder=stores.folder, clock=clock,
     )  # fmt: skip
     if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
         engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
@@ -438,13 +486,7 @@ def replaying() -> Replaying:
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
-    return Replaying(systems, _reader, read_settings, rehearse_kernels)
-
-
-@contextmanager
-def _reader(folder: Path) -> Iterator[LogReader]:
-    with log_beside(folder, read_settings(folder)) as (log, _):
-        yield log
+    return Replaying(systems, _allowed_log, read_settings, rehearse_kernels)
 
 
 def main() -> None:

@@ -52,7 +52,10 @@ def rights_over(
     folder: Path | None,
     clock: Clock,
 ) -> Rights:
-    """places: finds a person's records without the views, where the log can. folder: where the processor's key lies; None for one that lives as long as the process."""
+    """places: finds a person's records without the views, where the log can.
+
+    folder: where the processor's key lies; None for one that lives as long as the process.
+    """
     index = FoldReader(fold.subjects, fold.history, fold.claims, log)
     changes = reader(purposes)
     disclose = Disclose(

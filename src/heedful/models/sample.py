@@ -48,6 +48,7 @@ def sample(
 ) -> Sample:
     """The distinct items that at most `people` people touched last, at most `per_person` of each.
 
+    pasts: a reader of what may be learned from (`consent.LEARNING`).
     at: rows after it do not count. since: items that a person touched last before it do not count. support:
     items that fewer of the sampled people touched are left out, and then people who are left with less than two.
     """

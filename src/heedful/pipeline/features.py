@@ -18,6 +18,7 @@ from heedful.views.fold import Fold
 from heedful.views.handles import Handle
 from heedful.views.timeline import timeline_of
 from heedful.views.trends import FADING
+from heedful.vocabulary.consent import PERSONALIZATION
 from heedful.vocabulary.time import HOUR, MINUTE, SECOND
 
 NEVER = 40.0
@@ -148,6 +149,8 @@ def _fill(
         for place in range(high - 1, max(low, high - WINDOW) - 1, -1):
             at, item = timeline.at[place], timeline.item[place]
             if item < 0 or not joins[timeline.kind[place]] or at > now:
+                continue
+            if timeline.purposes[place] & PERSONALIZATION == 0:
                 continue
             here = here and later - at <= idle
             if gap == NEVER:

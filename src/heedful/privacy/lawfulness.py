@@ -38,11 +38,12 @@ _CLOCK_ERROR = DAY
 
 
 class Policy(NamedTuple):
-    """What an installation has decided: its purposes and two settings (`PrivacySettings`)."""
+    """What an installation has decided: its purposes and three settings (`PrivacySettings`)."""
 
     purposes: Purposes
     strict_gpc: bool = False
     directed_to_children: bool = False
+    elsewhere: bool = False
 
 
 def allowed(
@@ -104,6 +105,12 @@ def judged(
     if standing.floor > NEVER and happened < standing.since:
         return Verdict(False, "before_grant", standing.since)  # between a refusal and the grant after it
     lacks = _lacking(known, standing, happened, child=child)
+    # What nobody refused was consented to under the operator's own tool, if they declare so; which proves neither
+    # an express statement nor a guardian's word, and mends no void grant.
+    declared = policy.elsewhere and not known.special_category and not child
+    if declared and lacks in ("", "unknown", "before_grant"):
+        since = standing.since if standing.floor > NEVER else NEVER
+        return Verdict(True, "elsewhere" if lacks else "given", since)
     if mechanism != "opt_in":
         why = "given" if not lacks else "not_opted_out" if mechanism == "opt_out" else "notice"
         return Verdict(True, why, standing.since if standing.floor > NEVER else NEVER)

@@ -16,6 +16,7 @@ from heedful.log.commit import GroupCommit
 from heedful.models.variants.chooser import Chooser, Odds
 from heedful.models.variants.draw import UNITS, draw, probability
 from heedful.models.variants.features import Moment, moment_of
+from heedful.services.gates import Gate, Gates
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
 from heedful.views.variant_facts import own_id
@@ -52,12 +53,14 @@ class Decide:
         *,
         fold: Fold,
         commits: GroupCommit,
+        gates: Gates,
         pseudonyms: Pseudonyms,
         clock: Clock,
         definitions: Definitions = lambda _: None,
     ) -> None:
         self._fold = fold
         self._commits = commits
+        self._gates = gates
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._definitions = definitions
@@ -77,9 +80,16 @@ class Decide:
         placement = self._placement(request)
         now = self._clock.now()
         seed = self._dice.getrandbits(64)
+        said = dict(request.context)
+        gate = self._gates.question(
+            request.user_id or "", request.anonymous_id or "", said.pop("consent", None)
+        )
         try:
-            moment = moment_of(request.context)
+            # What a site says of the moment it knows of the person too.
+            moment = moment_of(_plain(said) if gate.personalization.allowed else {})
             odds = self._chooser.odds(request.placement, placement, moment, now)
+            if not gate.experiments.allowed:
+                odds = _likeliest(odds)
             place, degraded = draw(seed, odds.parts), False
         except Exception:  # a page must not stay empty because a statistic is broken
             log.exception("decide_degraded", placement=request.placement)
@@ -87,8 +97,8 @@ class Decide:
             odds = Odds([UNITS] + [0] * (len(placement.variants) - 1), None, informed=False)
             place, degraded = 0, True
             self.degraded += 1
-        answer = self._answer(request, placement, odds, place, now, seed, degraded=degraded)
-        self._write_down(answer, request, placement, odds, moment, seed, now)
+        answer = self._answer(request, placement, odds, place, now, seed, gate, degraded=degraded)
+        self._write_down(answer, request, placement, odds, moment, seed, now, gate)
         self.decisions += 1
         return answer
 
@@ -120,7 +130,7 @@ class Decide:
 
     def _answer(
         self, request: DecideRequest, placement: VariantPlacement, odds: Odds, place: int, now: Instant,
-        seed: int, *, degraded: bool,
+        seed: int, gate: Gate, *, degraded: bool,
     ) -> DecideAnswer:  # fmt: skip
         chosen = placement.variants[place]
         shares = [probability(part) for part in odds.parts]
@@ -135,12 +145,13 @@ class Decide:
             personalized=odds.informed,
             position=self._fold.cursor.encode(),
             degraded=degraded,
-            trace=_trace(placement, odds) if request.explain else None,
+            withheld=gate.withheld,
+            trace={**_trace(placement, odds), "consent": gate.told()} if request.explain else None,
         )
 
     def _write_down(
         self, answer: DecideAnswer, request: DecideRequest, placement: VariantPlacement, odds: Odds,
-        moment: Moment, seed: int, now: Instant,
+        moment: Moment, seed: int, now: Instant, gate: Gate,
     ) -> None:  # fmt: skip
         kept = VariantDecision(
             request.placement, answer.variant, [variant.id for variant in placement.variants], odds.parts, seed,
@@ -155,6 +166,7 @@ class Decide:
             name=request.placement,
             decision=answer.decision_id,
             properties=self._encoder.encode(kept),
+            context=gate.carried,
         )
         record = Record(
             own_id(answer.decision_id),
@@ -176,6 +188,17 @@ class Decide:
 def replay(decision: VariantDecision) -> str:
     """The variant that the logged seed and parts lead to: the one that was shown."""
     return decision.variants[draw(decision.seed, decision.parts)]
+
+
+def _likeliest(odds: Odds) -> Odds:
+    """For who is in no experiment: nothing is drawn, they get the likeliest variant, the first of equals."""
+    best = odds.parts.index(max(odds.parts))
+    return Odds([UNITS * (place == best) for place in range(len(odds.parts))], odds.beliefs, odds.informed)
+
+
+def _plain(said: Mapping[str, Any]) -> dict[str, str | float | bool]:
+    """A context that was checked to be of texts, numbers and flags."""
+    return dict(said)
 
 
 def _trace(placement: VariantPlacement, odds: Odds) -> dict[str, Any]:
@@ -221,11 +244,15 @@ def _check_variants(variants: tuple[str, ...]) -> None:
             )  # fmt: skip
 
 
-def _check_context(context: Mapping[str, str | float | bool]) -> None:
+def _check_context(context: Mapping[str, Any]) -> None:
     if len(context) > MAX_CONTEXT:
         raise Invalid("context_invalid", f"a context has at most {MAX_CONTEXT} fields", path="context")
     for name, value in context.items():
         path = f"context.{name[:MAX_NAME]}"
+        if name == "consent":
+            continue
+        if isinstance(value, dict):
+            raise Invalid("context_invalid", "a value is a text, a number, true or false", path=path)
         if len(name) > MAX_NAME or (isinstance(value, str) and len(value) > MAX_NAME):
             raise Invalid("context_invalid", f"names and texts have at most {MAX_NAME} characters", path=path)
         if isinstance(value, float) and not isfinite(value):

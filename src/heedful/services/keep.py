@@ -14,6 +14,7 @@ from heedful.pipeline.features import Features
 from heedful.pipeline.pipeline import Pipeline, Slate
 from heedful.pipeline.placing import Spot
 from heedful.pipeline.ranker import Learned
+from heedful.services.gates import OPEN, Gate
 from heedful.views.dictionary import Items
 from heedful.vocabulary.decision import (
     NO_OTHER,
@@ -46,7 +47,7 @@ class Asker(NamedTuple):
 
 class Answered(NamedTuple):
     """An answer and how it came about. name: of the placement, as it was asked for. held: out of everything
-    personal, to measure it."""
+    personal, to measure it. gate: what it was allowed to use."""
 
     answer: RecommendAnswer
     slate: Slate
@@ -57,6 +58,7 @@ class Answered(NamedTuple):
     now: Instant
     limit: int
     held: bool
+    gate: Gate = OPEN
 
 
 class KeepDecisions:
@@ -94,6 +96,7 @@ class KeepDecisions:
             counts_as_shown=placement.shown,
             window=60 * placement.attribution.hours,
             purchase_window=60 * placement.attribution.purchase_hours,
+            consent=answered.gate.in_force,
             others=others,
             other_scores=other_scores,
             full=full,
@@ -106,6 +109,7 @@ class KeepDecisions:
             name=answered.name,
             decision=answer.decision_id,
             properties=encode_decision(kept),
+            context=answered.gate.carried,
         )
         record = Record(
             EventId(f"heedful:{answer.decision_id}"), asker.subject, answered.now, _UNSAID, _UNSAID,

@@ -24,6 +24,7 @@ from heedful.pipeline.taste_source import Taste
 from heedful.pipeline.visit_sources import BoughtWith, TimedNeighbours
 from heedful.services.asking import Asking
 from heedful.services.explain import trace
+from heedful.services.gates import Gate, Gates
 from heedful.services.holdout import Holdout
 from heedful.services.keep import Answered, Asker, KeepDecisions
 from heedful.services.placements import Placements, Preview
@@ -73,6 +74,7 @@ class Recommend:
         placements: Placements,
         holdout: Holdout,
         keep: KeepDecisions,
+        gates: Gates,
         pseudonyms: Pseudonyms,
         clock: Clock,
     ) -> None:
@@ -84,6 +86,7 @@ class Recommend:
         self._placements = placements
         self._holdout = holdout
         self._keep = keep
+        self._gates = gates
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._asking = Asking(fold)
@@ -105,14 +108,15 @@ class Recommend:
         asker = self._asker(request)
         course = self._course(request.placement)
         seed = self._dice.getrandbits(64)
-        held = self._holdout.holds(asker.subject, course.spot.placement.holdout)
+        gate = self._gates.question(asker.user, asker.anonymous, request.context.consent)
+        held = gate.experiments.allowed and self._holdout.holds(asker.subject, course.spot.placement.holdout)
         decision = DecisionId(f"{now:x}{seed:016x}")
         answer, slate, pipeline = self._answer(
-            request, asker, course, decision, seed, now, held=held, behind=behind
+            request, asker, course, decision, seed, now, gate=gate, held=held, behind=behind
         )
+        name, spot = request.placement, course.spot
         self._keep.keep(
-            Answered(answer, slate, asker, request.placement, course.spot, seed, now, request.limit, held),
-            pipeline,
+            Answered(answer, slate, asker, name, spot, seed, now, request.limit, held, gate), pipeline
         )
         self.decisions += 1
         return answer
@@ -126,9 +130,11 @@ class Recommend:
         request = msgspec.structs.replace(request, explain=True)
         _check(request)
         now, seed, asker = self._clock.now(), self._dice.getrandbits(64), self._asker(request)
+        gate = self._gates.question(asker.user, asker.anonymous, request.context.consent)
         courses = self._ready(_of_items(draft), 0), self._course(request.placement)
         drafted, in_force = (
-            self._answer(request, asker, course, _PREVIEWED, seed, now, held=False)[0] for course in courses
+            self._answer(request, asker, course, _PREVIEWED, seed, now, gate=gate, held=False)[0]
+            for course in courses
         )
         return Preview(drafted, in_force, courses[1].spot.version)
 
@@ -145,11 +151,13 @@ class Recommend:
         seed: int,
         now: Instant,
         *,
+        gate: Gate,
         held: bool,
         behind: bool = False,
     ) -> tuple[RecommendAnswer, Slate, Pipeline]:
+        # Where they do not allow it the question is nobody's, and nothing of them is read anywhere.
         context = self._asking.context(
-            asker.subject,
+            asker.subject if gate.personalization.allowed else NOBODY,
             limit=request.limit,
             now=now,
             page=request.context.item_id or "",
@@ -160,6 +168,8 @@ class Recommend:
         plan = course.spot.plan(self._around(request, context))
         if plan.pins:
             context = context._replace(pins=np.array([pin.item for pin in plan.pins], dtype=np.int32))
+        if not gate.experiments.allowed:
+            plan = plan._replace(slots=0, swaps=0.0)
         if held:
             plan = plan._replace(calibration=0.0, slots=0, swaps=0.0)
             course = course._replace(pipeline=self._popular, reasons=self._popular_reasons)
@@ -172,8 +182,11 @@ class Recommend:
             position=self._fold.cursor.encode(),
             degraded=course.degraded,
             behind=behind,
-            trace=trace(pipeline, slate, context, course.spot, held=held) if request.explain else None,
+            withheld=gate.withheld,
         )
+        if request.explain:
+            told = trace(pipeline, slate, context, course.spot, held=held)
+            answer = msgspec.structs.replace(answer, trace={**told, "consent": gate.told()})
         return answer, slate, pipeline
 
     def _course(self, placement: str) -> Course:

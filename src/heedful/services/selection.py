@@ -13,6 +13,7 @@ from heedful.views.catalogue import UNKNOWN, UNPUBLISHED
 from heedful.views.fold import Fold
 from heedful.views.outcomes import ANSWERS
 from heedful.views.postings import ALIVE
+from heedful.vocabulary.consent import ANALYTICS
 from heedful.vocabulary.kinds import BUILT_IN, DECISION, IMPRESSION, PAGE, SCREEN
 from heedful.vocabulary.metric import MetricQuestion
 from heedful.vocabulary.time import DAY, MINUTE, SECOND, Instant
@@ -89,7 +90,7 @@ class Selection:
         """Whether each of `people` did anything on the day beside it."""
         rows, whose = self._rows_of(people)
         history = self._fold.history.arrays
-        done = ~np.isin(history.kind[rows], _NOT_DONE)
+        done = ~np.isin(history.kind[rows], _NOT_DONE) & (history.purposes[rows] & ANALYTICS != 0)
         on = done & (history.at[rows] // DAY == days[whose])
         active = np.zeros(len(people), dtype=np.bool_)
         active[whose[on]] = True
@@ -99,7 +100,7 @@ class Selection:
         """Microseconds from pages to the next thing their person did, and whose each is."""
         rows, whose = self._rows_of(self.people[self._some(_DWELLING)])
         history = self._fold.history.arrays
-        done = ~np.isin(history.kind[rows], _NOT_DONE)
+        done = ~np.isin(history.kind[rows], _NOT_DONE) & (history.purposes[rows] & ANALYTICS != 0)
         rows, whose = rows[done], whose[done]
         at, page = history.at[rows], np.isin(history.kind[rows], _PAGES)
         gap = at[1:] - at[:-1]
@@ -129,8 +130,10 @@ class Selection:
         there = rows.measure == ANSWERS
         first = np.full(len(self.people), 1 << 40, dtype=np.int64)
         np.minimum.at(first, np.searchsorted(self.people, rows.subject[there]), rows.day[there])
-        history = self._fold.history.arrays
-        began = history.at[history.offset[self.people]] // DAY
+        history, (places, whose) = self._fold.history.arrays, self._rows_of(self.people)
+        counted = history.purposes[places] & ANALYTICS != 0
+        began = np.full(len(self.people), 1 << 40, dtype=np.int64)
+        np.minimum.at(began, whose[counted], history.at[places[counted]] // DAY)
         self.people = self.people[(began >= first - 1) == new]
         kept = np.isin(rows.subject, self.people)
         self._rows = rows.only(kept)
@@ -227,7 +230,7 @@ class Sight:
         off, whose = [], []
         for answer in range(max(0, len(self._subject) - _CALIBRATED), len(self._subject)):
             start, stop = np.searchsorted(self._answer, (answer, answer + 1))
-            past = history.rows(int(self._subject[answer]))
+            past = history.rows(int(self._subject[answer]), ANALYTICS)
             own = category[past.item[(past.item >= 0) & joins[past.kind]]]
             shown, own = kinds[start:stop], own[own != UNKNOWN]
             known = shown != UNKNOWN

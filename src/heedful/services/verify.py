@@ -53,4 +53,5 @@ def verify(
     fresh.advance(live.floor)
     for purpose, floor in live.floors.items():
         fresh.advance_for(purpose, floor)
+    fresh.lapse(live.lawful.clock)
     return Verification(live.digests(), fresh.digests(), events)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from heedful.views.compiled import compiled
 from heedful.views.lookup import NONE, seek
 from heedful.views.timeline import Timeline
+from heedful.vocabulary.consent import ANALYTICS
 from heedful.vocabulary.kinds import (
     BUILT_IN,
     CART,
@@ -165,6 +166,12 @@ def _tracked(kind: int) -> bool:
 
 
 @compiled
+def _counted(rows: Timeline, row: int) -> bool:
+    """Whether a row is of a kind that is joined, and its person lets it be counted."""
+    return _tracked(int(rows.kind[row])) and rows.purposes[row] & ANALYTICS != 0
+
+
+@compiled
 def _by_item(
     rows: Timeline, row: int, entries: NDArray[Any], pool: NDArray[np.int32], marks: NDArray[np.int64],
     mine: NDArray[np.int32], last: int, longest: int, sales: NDArray[np.int64], count: int,
@@ -237,7 +244,7 @@ def join(
             start = int(rows.offset[subject])
             stop = start + int(rows.held[subject])
         for row in range(start, stop):
-            if not _tracked(int(rows.kind[row])):
+            if not _counted(rows, row):
                 continue
             reference = seek(event_keys, event_values, rows.fingerprint[row])
             if reference != NONE:
@@ -254,7 +261,7 @@ def join(
                 if r.subject != subject and r.subject < len(rows.held):
                     begin = int(rows.offset[r.subject])
                     for row in range(begin, begin + int(rows.held[r.subject])):
-                        if rows.fingerprint[row] == r.event and _tracked(int(rows.kind[row])):
+                        if rows.fingerprint[row] == r.event and _counted(rows, row):
                             sales, sold = _named(rows, row, entries, slot, pool, marks, whole, sales, sold)
                 reference = r.next
         for k in range(held):
@@ -264,7 +271,7 @@ def join(
             while last + 1 < held and entries[mine[last + 1]].at <= rows.at[row]:
                 last += 1
             kind = int(rows.kind[row])
-            if last < 0 or rows.item[row] < 0 or not _tracked(kind):
+            if last < 0 or rows.item[row] < 0 or not _counted(rows, row):
                 continue
             if kind == _PURCHASE:
                 sales, sold = _visitor(rows, row, entries, placements, mine, last, longest, sales, sold)

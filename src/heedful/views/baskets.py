@@ -20,6 +20,7 @@ from heedful.views.reading import MOST, Desk, sheet_of
 from heedful.views.rules import best_of
 from heedful.views.sessions import BOUGHT
 from heedful.views.timeline import place_of, timeline_of
+from heedful.vocabulary.consent import LEARNING
 from heedful.vocabulary.kinds import BUILT_IN, PURCHASE
 from heedful.vocabulary.time import DAY
 
@@ -102,7 +103,8 @@ def _read(
             least = max(start, row + 1 - MOST_ROWS)
             while row >= least and rows.at[row] >= since:
                 other = rows.item[row]
-                if rows.kind[row] == _PURCHASE and other >= 0 and other != item and stamp[other] != turn[0]:
+                bought = rows.kind[row] == _PURCHASE and rows.purposes[row] & LEARNING != 0
+                if bought and other >= 0 and other != item and stamp[other] != turn[0]:
                     stamp[other] = turn[0]
                     sheet.seen[seen] = other
                     own[seen] = 0

@@ -22,6 +22,7 @@ from heedful.views.meanings import Meanings
 from heedful.views.postings import index_of
 from heedful.views.sessions import Sessions
 from heedful.views.timeline import timeline_of
+from heedful.vocabulary.consent import LEARNING
 from heedful.vocabulary.time import DAY, Instant
 
 MOST_ASKED, MOST_PEOPLE, MOST_ANSWERED = 64, 256, 1_000
@@ -158,7 +159,7 @@ def _read(
         read = 0
         for place in range(start + int(rows.held[person]) - 1, start - 1, -1):
             item, when = rows.item[place], rows.at[place]
-            if item < 0 or when > at or not joins[rows.kind[place]]:
+            if item < 0 or when > at or not joins[rows.kind[place]] or rows.purposes[place] & LEARNING == 0:
                 continue
             if read == newest:
                 break

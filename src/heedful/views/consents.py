@@ -22,7 +22,7 @@ from heedful.views.consent_kernels import ENTRY, NONE
 from heedful.views.dictionary import Subjects
 from heedful.views.mixing import LANES, digest_of, mixed
 from heedful.views.view import Arrays
-from heedful.vocabulary.consent import ALL, STATES, ConsentChange, Standing, standing_of
+from heedful.vocabulary.consent import ALL, FOREVER, NEVER, STATES, ConsentChange, Standing, standing_of
 from heedful.vocabulary.errors import Corrupt, SettingsError
 from heedful.vocabulary.event import Event
 from heedful.vocabulary.time import Instant
@@ -112,6 +112,40 @@ class Consents:
             bool(explicit),
             bool(guardian),
         )
+
+    def latest(self, subject: int) -> Instant:
+        """When the last change of a dense subject arrived; NEVER where there is none."""
+        return max((one.received for one in self.changes(subject)), default=NEVER)
+
+    def has(self, subject: int) -> bool:
+        """Whether a dense subject ever chose anything."""
+        return self._begun(subject)
+
+    def who(self) -> NDArray[np.int32]:
+        """The dense subjects that chose something, ascending."""
+        return np.flatnonzero(self._heads != NONE).astype(np.int32)
+
+    def events(self) -> dict[int, int]:
+        """The fingerprints of all events that chose something, each with its dense subject."""
+        held = self._held()
+        return dict(zip(held["event"].tolist(), held["subject"].tolist(), strict=True))
+
+    def events_of(self, subject: int) -> list[int]:
+        """The fingerprints of a dense subject's events that chose something, each once, in order of arrival."""
+        found: dict[int, None] = {}
+        slot = int(self._heads[subject]) if self._begun(subject) else NONE
+        while slot != NONE:
+            found[int(self._entries["event"][slot])] = None
+            slot = int(self._entries["next"][slot])
+        return list(found)
+
+    def running_out(self, after: Instant, until: Instant) -> tuple[NDArray[np.int32], Instant]:
+        """Whose grants end in (after, until], dense, and when the next one after that ends, or FOREVER."""
+        held = self._held()
+        ends = held["expires"].astype(np.int64)
+        over = (ends != 0) & (ends > after) & (ends <= until)
+        later = ends[ends > until]
+        return np.unique(held["subject"][over]), Instant(int(later.min()) if len(later) else FOREVER)
 
     def changes(self, subject: int) -> list[ConsentChange]:
         """Every change of a dense subject, in order of arrival; ties in an order of no meaning."""

@@ -21,21 +21,23 @@ from heedful.log.cursor import Cursor
 from heedful.log.log import Bodies
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import Catalogue
+from heedful.views.consents import ConsentFact
 from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.feed import Feed
 from heedful.views.history import History
 from heedful.views.interpret import Interpreter, Share
+from heedful.views.lawful import OPEN, Judge, Lawful
 from heedful.views.meanings import Meanings
 from heedful.views.orders import OrderRow, Orders, columns
 from heedful.views.outcomes import Outcomes
 from heedful.views.repeats import Repeats
-from heedful.views.rows import Rows
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
 from heedful.views.variants import WINDOWS, Variants
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record, Stored, offset_of, partition_of, position
-from heedful.vocabulary.ids import EventId
+from heedful.vocabulary.ids import NOBODY, EventId
 from heedful.vocabulary.kinds import Meaning
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 
@@ -50,6 +52,8 @@ class Fold:
     idle: a session ends after this many microseconds without an event.
     catalogue_required: whether an item must be described before it can be recommended.
     windows: kinds that are outcomes of variants, and microseconds for which they count.
+    chose: told of choices that now count, before they do; None where nobody needs to know.
+    judge: says what each row may be used for; left out, nobody ever chooses and everything is allowed.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Fold:
         idle: int = 30 * MINUTE,
         catalogue_required: bool = False,
         windows: Mapping[str, int] = WINDOWS,
+        judge: Judge = OPEN,
     ) -> None:
         self.idle = idle
         self.items = Items(pseudonyms)
@@ -79,16 +84,27 @@ class Fold:
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
         self.variants = Variants(self.history, self.subjects, self.kinds, windows)
+        self.lawful = Lawful(self.subjects, judge)
+        self.chose: Callable[[Sequence[ConsentFact]], None] | None = None
         self.cursor = Cursor()
         self.floor = NO_FLOOR
         self.floors: dict[str, Instant] = {}
         self.claims = claims
         self._bodies = bodies
         self._fingerprint = pseudonyms.fingerprint
-        self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode)
+        self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode, judge)
+        self._feed = Feed(
+            self.views,
+            self.history,
+            self.outcomes,
+            self.variants,
+            self.lawful,
+            self._interpreter,
+            self.records_of,
+        )  # fmt: skip
         self._settings = (
             f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())} "
-            f"windows={sorted(windows.items())}"
+            f"windows={sorted(windows.items())} consent={judge.key}"
         )
 
     @property
@@ -152,6 +168,13 @@ class Fold:
         prints = [self._fingerprint(decision) for decision in decisions]
         return self.outcomes.credited(np.array(prints, dtype=np.uint64))
 
+    def usable(self, purposes: int) -> Callable[[Record], bool]:
+        """Tells whether a record of the log may be used for all of `purposes`, bits, as things stand now."""
+        if not self.lawful.differing:
+            return lambda _: True
+        events, fingerprint = self.history.usable(purposes), self._fingerprint
+        return lambda record: record.subject == NOBODY or fingerprint(record.id) in events
+
     def advance(self, floor: Instant) -> None:
         """Drop everything before the day (UTC) of `floor` and ignore such events from now on. Never backwards.
 
@@ -164,8 +187,12 @@ class Fold:
         for view in self.views:
             view.advance(floor)
         moved = self.orders.advance(floor)  # what a dropped event kept from being live may be live now
-        self._tell("retract", columns(moved.remove))
-        self._tell("apply", columns(moved.add))
+        self._feed.tell("retract", self._feed.as_held(columns(moved.remove)))
+        self._feed.tell("apply", self._feed.of_orders(columns(moved.add), {}))
+
+    def lapse(self, now: Instant) -> None:
+        """Take back what grants allowed that ran out by `now`. Never backwards; costs nothing until one does."""
+        self._feed.rejudge(self.lawful.lapse(now))
 
     def advance_for(self, purpose: str, floor: Instant) -> None:
         """As `advance`, only in the views that serve `purpose`. Where the history does, what reads it goes
@@ -185,12 +212,13 @@ class Fold:
         named = {view.name: view.digest() for view in self.views}
         named[self.catalogue.name] = self.catalogue.digest()
         named[self.orders.name] = self.orders.digest()
+        named[self.lawful.name] = self.lawful.digest()
         return {name: digest.hex() for name, digest in sorted(named.items())}
 
     def key(self) -> str:
         """What a snapshot of this fold is of: settings and versions. Another key means another meaning."""
         versions = [f"{view.name}={view.version}" for view in self.views]
-        versions += [f"{part.name}={part.version}" for part in (self.catalogue, self.orders)]
+        versions += [f"{part.name}={part.version}" for part in (self.catalogue, self.orders, self.lawful)]
         return f"{self._settings} {' '.join(versions)}"
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -242,7 +270,8 @@ class Fold:
     def _parts(self) -> list[tuple[str, Any]]:
         parts: list[tuple[str, Any]] = [("subjects", self.subjects), ("claims", self.claims)]
         parts += [(view.name, view) for view in self.views]
-        return [*parts, (self.catalogue.name, self.catalogue), (self.orders.name, self.orders)]
+        others = (self.catalogue, self.orders, self.lawful)
+        return parts + [(part.name, part) for part in others]
 
     def _beyond_the_cursor(self, batch: Sequence[Stored]) -> list[Stored]:
         ends: dict[int, int] = {}
@@ -290,26 +319,48 @@ class Fold:
         return min(same, key=_rank, default=None)
 
     def _change(self, *, added: Share, removed: Share) -> None:
-        """Bring shares to the views: catalogue and orders first, then rows, taken before given."""
+        """Bring shares to the views: catalogue and orders first, then rows, taken before given. Between the two
+        stand changes of consent, which judge what is held anew."""
         self.catalogue.retract(removed.changes)
         self.catalogue.apply(added.changes)
-        self.variants.unlearn(removed.shown, removed.reactions)
-        self.variants.learn(added.shown, added.reactions)
         given, taken = self._resolve_orders(added, removed)
-        for rows in (self._interpreter.rows(removed), columns(taken)):
-            self._tell("retract", rows)
+        self.variants.unlearn(removed.shown, removed.reactions)
+        if removed.subjects:
+            self._feed.tell("retract", self._feed.as_held(self._interpreter.rows(removed)))
+        if taken:
+            self._feed.tell("retract", self._feed.as_held(columns(taken)))
         if (taken_facts := self._interpreter.facts(removed, self.outcomes)) is not None:
             self.outcomes.retract_facts(taken_facts)
-        if (facts := self._interpreter.facts(added, self.outcomes)) is not None:
-            self.outcomes.apply_facts(facts)
-        for rows in (self._interpreter.rows(added), columns(given)):
-            self._tell("apply", rows)
+        if added.consents and self.chose is not None:
+            self.chose(added.consents)
+        if removed.said or added.said:
+            self._feed.rejudge(self.lawful.change(removed.said, added.said))
+        new = self._feed.judged(self._interpreter.rows(added), added.carried)
+        bought = self._feed.of_orders(columns(given), added.carried) if given else None
+        self._feed.learn(added, new)
+        self._feed.tell("apply", new)
+        if bought is not None:
+            self._feed.tell("apply", bought)
         self.catalogue.ensure(len(self.items))
 
-    def _tell(self, verb: str, rows: Rows) -> None:
-        if len(rows):
-            for view in self.views:
-                getattr(view, verb)(rows)
+    def records_of(self, subject: int, fingerprints: NDArray[np.uint64]) -> list[tuple[Record, int]]:
+        """The records that count under these events of one person, bodies read again."""
+        places = [
+            place
+            for fingerprint in fingerprints.tolist()
+            for place in self.claims.holders(fingerprint)
+            if offset_of(place) <= self.cursor.offset(partition_of(place))
+        ]
+        winners: dict[str, Stored] = {}
+        for stored in self._bodies.fetch(places):
+            known = winners.get(stored.record.id)
+            if known is None or _rank(stored) < _rank(known):
+                winners[stored.record.id] = stored
+        return [
+            (one.record, self._fingerprint(one.record.id))
+            for one in winners.values()
+            if self.subjects.find(one.record.subject) == subject
+        ]
 
     def _resolve_orders(self, added: Share, removed: Share) -> tuple[list[OrderRow], list[OrderRow]]:
         """The rows that order events give and take, with what cancels out left out."""

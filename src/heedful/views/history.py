@@ -1,7 +1,11 @@
 """What each person did, in order: the rows of every subject, sorted, side by side.
 
-Everything that must be cut again when an event comes late or is taken back is cut from here. A row takes 25
+Everything that must be cut again when an event comes late or is taken back is cut from here. A row takes 26
 bytes: its columns lie in an arena, one block per subject, sorted by (at, fingerprint, line).
+
+Each row says for which purposes it may be used, and whoever reads the history looks at the bit of their own
+purpose. Rows that may be used for nothing are kept too: by them a person's records are found when consent
+changes, when they ask what is kept, and when they are forgotten.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ _ASIDE = 0
 
 
 class Past(NamedTuple):
-    """Every row of one subject, ascending by (at, fingerprint, line). Copies, shape (n,) each."""
+    """Every row of one subject, ascending by (at, fingerprint, line). Copies, shape (n,) each, as in `Rows`."""
 
     at: NDArray[np.int64]
     fingerprint: NDArray[np.uint64]
@@ -38,20 +42,25 @@ class Past(NamedTuple):
     item: NDArray[np.int32]
     kind: NDArray[np.uint16]
     quantity: NDArray[np.int32]
+    purposes: NDArray[np.uint8]
+
+    def only(self, kept: NDArray[np.bool_]) -> Past:
+        """The rows where `kept`, bool (n,)."""
+        return Past._make(column[kept] for column in self)
 
 
 class History:
     """The view of people's own pasts. Rows without an item are kept too; a row given twice counts once."""
 
     name = "history"
-    version = 1
-    purpose = "personalization"
+    version = 2
+    purpose = "legal"
 
     def __init__(self, subjects: Subjects, items: Items, kinds: Kinds) -> None:
         self._subjects, self._items, self._kinds = subjects, items, kinds
         self._offset: NDArray[np.int32] = np.zeros(1_024, dtype=np.int32)
         self._held: NDArray[np.int32] = np.zeros(1_024, dtype=np.int32)
-        self._arena = Arena(np.int32, np.int64, np.uint64, np.uint16, np.uint16, np.uint8)
+        self._arena = Arena(np.int32, np.int64, np.uint64, np.uint16, np.uint16, np.uint8, np.uint8)
         self._large: dict[tuple[int, int, int], tuple[int, int]] = {}
         self._floor = BEGINNING
         self._bind()
@@ -121,8 +130,8 @@ class History:
         event, line, at = (int(c[place]) for c in (self.arrays.fingerprint, self.arrays.line, self.arrays.at))
         return next(q for (_, e, n), (t, q) in self._large.items() if (e, n, t) == (event, line, at))
 
-    def rows(self, subject: int) -> Past:
-        """Every row of `subject`; of none if it is unknown."""
+    def rows(self, subject: int, purpose: int = 0) -> Past:
+        """Every row of `subject`; of none if it is unknown. purpose: a bit; only rows that may be used for it."""
         n = self.count(subject)
         start = int(self._offset[subject]) if n else 0
         block, rows = slice(start, start + n), self.arrays
@@ -131,7 +140,28 @@ class History:
         for i in np.flatnonzero(quantity == _ASIDE):
             quantity[i] = self._large[subject, int(fingerprint[i]), int(line[i])][1]
         item, kind = rows.item[block].copy(), rows.kind[block].copy()
-        return Past(rows.at[block].copy(), fingerprint, line, item, kind, quantity)
+        purposes = rows.purposes[block].copy()
+        past = Past(rows.at[block].copy(), fingerprint, line, item, kind, quantity, purposes)
+        return past.only(purposes & purpose != 0) if purpose else past
+
+    def purposes_of(self, rows: Rows) -> NDArray[np.uint8]:
+        """What each of `rows` may be used for as it is held, uint8 (n,); 0 for one that is not there."""
+        found = np.zeros(len(rows), dtype=np.uint8)
+        timeline.purposes_of(self.handle, batch(rows), found)
+        return found
+
+    def usable(self, purposes: int) -> set[int]:
+        """The fingerprints of all events whose rows may be used for all of `purposes`, bits."""
+        held = self._held.astype(np.int64)
+        ends = np.cumsum(held)
+        places = np.repeat(self._offset - (ends - held), held) + np.arange(int(held.sum()))
+        rows = self.arrays
+        return set(rows.fingerprint[places[rows.purposes[places] & purposes == purposes]].tolist())
+
+    def judge(self, subject: int, purposes: NDArray[np.uint8]) -> None:
+        """Say anew what the rows of `subject` may be used for, uint8, in the order of `rows`."""
+        start = int(self._offset[subject])
+        self.arrays.purposes[start : start + self.count(subject)] = purposes
 
     def fingerprints(self, subject: int) -> NDArray[np.uint64]:
         """The fingerprints of `subject`'s events in order of time, each once, shape (events,)."""
@@ -156,7 +186,7 @@ class History:
 
     def state(self) -> Arrays:
         """The live arrays, cut to what is used."""
-        item, at, fingerprint, kind, line, quantity = self._arena.state()
+        item, at, fingerprint, kind, line, quantity, purposes = self._arena.state()
         large = [(s, at, q, line) for (s, _, line), (at, q) in self._large.items()]
         return {
             "offset": self._offset[: len(self._subjects)],
@@ -164,7 +194,7 @@ class History:
             "book": self._arena.book,
             "floor": np.array([self._floor], dtype=np.int64),
             "item": item, "at": at, "fingerprint": fingerprint,
-            "kind": kind, "line": line, "quantity": quantity,
+            "kind": kind, "line": line, "quantity": quantity, "purposes": purposes,
             "large": np.array(large, dtype=np.int64).reshape(-1, 4),
             "large_fingerprint": np.array([event for _, event, _ in self._large], dtype=np.uint64),
         }  # fmt: skip
@@ -172,7 +202,7 @@ class History:
     def restore(self, state: Arrays) -> None:
         """Take over what `state` gave. Raises Corrupt if an array is missing or misshapen."""
         try:
-            names = ("item", "at", "fingerprint", "kind", "line", "quantity")
+            names = ("item", "at", "fingerprint", "kind", "line", "quantity", "purposes")
             offset, count, large = state["offset"], state["count"], state["large"]
             if len(offset) != len(count) or len(large) != len(state["large_fingerprint"]):
                 raise Corrupt("history: columns of different length")
@@ -219,8 +249,9 @@ def batch(rows: Rows) -> Batch:
     """`rows` as kernels take them."""
     order = np.argsort(rows.at, kind="stable")  # takes next to nothing where the batch is in order already
     return Batch(
-        order, rows.subject, rows.item, rows.kind, rows.at, rows.fingerprint, rows.line, rows.quantity
-    )
+        order, rows.subject, rows.item, rows.kind, rows.at, rows.fingerprint, rows.line, rows.quantity,
+        rows.purposes,
+    )  # fmt: skip
 
 
 def _identity(rows: Rows, i: Any) -> tuple[int, int, int]:

@@ -14,18 +14,22 @@ import numpy as np
 
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import ItemChange
+from heedful.views.consents import ConsentFact
 from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.lawful import Carried, Judge, Said
 from heedful.views.orders import OrderEvent, OrderLine
 from heedful.views.outcome_facts import Facts
 from heedful.views.outcomes import Group, Outcomes
 from heedful.views.rows import NO_ITEM, Rows
 from heedful.views.variant_facts import Reaction, Shown, is_about_variants, own_id, reaction, shown
+from heedful.views.who import NOBODY_SAID, WhoFact
+from heedful.vocabulary.consent import CONSENT
 from heedful.vocabulary.decision import Outline, outline_of
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, EventId, ItemId, SubjectId
 from heedful.vocabulary.item import Item
-from heedful.vocabulary.kinds import CANCEL, DECISION, ITEM, ITEM_DELETED, PURCHASE, REFUND
+from heedful.vocabulary.kinds import CANCEL, DECISION, IDENTIFY, ITEM, ITEM_DELETED, PURCHASE, REFUND
 from heedful.vocabulary.time import MINUTE
 
 RECORD_LINE = 0xFFFF
@@ -65,8 +69,8 @@ class Paid(NamedTuple):
 
 @dataclass(slots=True)
 class Share:
-    """What a batch of records says: plain columns under construction, item changes, order events, and what was
-    shown of variants and named afterwards."""
+    """What a batch of records says: plain columns under construction, item changes, order events, what was shown
+    of variants and named afterwards, choices about consent, and consent that events brought, by fingerprint."""
 
     subjects: list[SubjectId] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
@@ -82,6 +86,14 @@ class Share:
     paid: list[Paid] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
+    consents: list[ConsentFact] = field(default_factory=list)
+    bearers: list[WhoFact] = field(default_factory=list)
+    carried: dict[int, Carried] = field(default_factory=dict)
+
+    @property
+    def said(self) -> Said:
+        """What it says of consent, and of how old and where people are."""
+        return Said(self.consents, self.bearers)
 
 
 class Interpreter:
@@ -94,7 +106,9 @@ class Interpreter:
         subjects: Subjects,
         pseudonyms: Pseudonyms,
         decode: Callable[[bytes], Event],
+        judge: Judge,
     ) -> None:
+        self._judge = judge
         self._items = items
         self._kinds = kinds
         self._subjects = subjects
@@ -107,6 +121,7 @@ class Interpreter:
         subjects, items, kinds, ats = share.subjects, share.items, share.kinds, share.ats
         fingerprints, numbers, quantities = share.fingerprints, share.lines, share.quantities
         item_codes, kind_codes, decode = self._items.codes, self._kinds.codes, self._decode
+        choosing = self._judge.choosing
         for record, fingerprint in records:
             event = decode(record.body)
             kind = event.kind
@@ -122,6 +137,16 @@ class Interpreter:
             if event.order and kind in _OF_AN_ORDER:
                 self._order(record, event, fingerprint, share)
                 lines = ()
+            if kind == CONSENT or event.name in choosing:
+                self._consent(record, event, fingerprint, share)
+            elif kind == IDENTIFY:
+                self._bearer(record, event, fingerprint, share)
+            context = event.context
+            # A key may be written with escapes. (`find` costs half of what `in` does.)
+            if context and (context.find(b"consent") >= 0 or context.find(92) >= 0):
+                signals = self._judge.carried(context)
+                if signals is not None:
+                    share.carried[fingerprint] = Carried(signals, record.received)
             kind_code = kind_codes.get(kind)
             if kind_code is None:
                 kind_code = self._kinds.code(kind)
@@ -157,9 +182,16 @@ class Interpreter:
             quantity=np.array(share.quantities, dtype=np.int32),
         )
 
-    def facts(self, share: Share, outcomes: Outcomes) -> Facts | None:
-        """The columns of what `share` says of decisions and outcomes, None if it says nothing."""
+    def facts(
+        self, share: Share, outcomes: Outcomes, kept: Callable[[int], bool] | None = None
+    ) -> Facts | None:
+        """The columns of what `share` says of decisions and outcomes, None if it says nothing. kept: of which
+        events, by fingerprint; None: of all."""
         answers, references, paid = share.answers, share.references, share.paid
+        if kept is not None:
+            answers = [one for one in answers if kept(one.fingerprint)]
+            references = [one for one in references if kept(one.event)]
+            paid = [one for one in paid if kept(one.event)]
         if not (answers or references or paid):
             return None
         code = self._items.code
@@ -185,6 +217,18 @@ class Interpreter:
             paid=np.array([one.amount for one in paid], dtype=np.int64),
             currencies=np.array([outcomes.currency(one.currency) for one in paid], dtype=np.int16),
         )
+
+    def _consent(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        changes = tuple(self._judge.changes(event, record.at, record.received))
+        if changes:
+            subject = int(self._subjects.codes((record.subject,))[0])
+            share.consents.append(ConsentFact(subject, fingerprint, changes))
+
+    def _bearer(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
+        who = self._judge.who(event)
+        if who != NOBODY_SAID:
+            subject = int(self._subjects.codes((record.subject,))[0])
+            share.bearers.append(WhoFact(subject, fingerprint, record.received, who))
 
     def _decision(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
         if event.kind == DECISION:

@@ -87,7 +87,7 @@ class Orders:
 
     name = "orders"
     version = 1
-    purpose = "personalization"
+    purpose = "legal"
 
     def __init__(self, items: Items, subjects: Subjects) -> None:
         self._items = items

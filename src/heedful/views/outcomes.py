@@ -93,7 +93,7 @@ class Outcomes:
 
     name = "outcomes"
     version = 1
-    purpose = "measurement"
+    purpose = "analytics"
 
     def __init__(self, history: History, items: Items, subjects: Subjects) -> None:
         self._history, self._items, self._subjects = history, items, subjects

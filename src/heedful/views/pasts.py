@@ -18,6 +18,7 @@ from heedful.views.history import History
 from heedful.views.meanings import Meanings
 from heedful.views.person import LOOK_BACK
 from heedful.views.timeline import timeline_of
+from heedful.vocabulary.consent import PERSONALIZATION
 from heedful.vocabulary.kinds import BUILT_IN, CART, REFUND
 from heedful.vocabulary.time import DAY, Instant
 
@@ -59,7 +60,9 @@ class Touches(NamedTuple):
 class Pasts:
     """Reads people's pasts. Not for two threads at once."""
 
-    def __init__(self, history: History, meanings: Meanings) -> None:
+    def __init__(self, history: History, meanings: Meanings, purpose: int = PERSONALIZATION) -> None:
+        """purpose: the bit of what for they are read."""
+        self._purpose = purpose
         self._history = history
         self._meanings = meanings
         self._lines = Touches(
@@ -87,7 +90,7 @@ class Pasts:
                 _read(
                     self._history.handle, self._table, self._places, self._lines, subject,
                     min(limit, MOST_TOUCHED), _FOREVER if at is None else at, float(half_life),
-                    meanings.joins, meanings.seen, meanings.weights,
+                    meanings.joins, meanings.seen, meanings.weights, self._purpose,
                 )
             )  # fmt: skip
         return Touches._make(column[:count] for column in self._lines)
@@ -96,7 +99,7 @@ class Pasts:
 @compiled
 def _read(
     past: Handle, table: Column, places: Column, lines: Touches, subject: int, limit: int, at: int,
-    half_life: float, joins: Column, seen: Column, weights: Column,
+    half_life: float, joins: Column, seen: Column, weights: Column, purpose: int,
 ) -> int:  # fmt: skip
     rows = timeline_of(past)
     start = int(rows.offset[subject])
@@ -106,7 +109,11 @@ def _read(
     count = 0
     for place in range(stop - 1, max(start, stop - LOOK_BACK) - 1, -1):
         kind, item = rows.kind[place], rows.item[place]
-        if item < 0 or not (joins[kind] or seen[kind] or kind == _REFUND):
+        if (
+            rows.purposes[place] & purpose == 0
+            or item < 0
+            or not (joins[kind] or seen[kind] or kind == _REFUND)
+        ):
             continue
         spot = ((int(item) * 2_654_435_769) & 0xFFFF_FFFF) >> _SHIFT
         while table[spot] != 0 and lines.item[table[spot] - 1] != item:

@@ -12,6 +12,7 @@ from heedful.views.history import History, Past
 from heedful.views.meanings import Meanings
 from heedful.views.rows import NO_ITEM
 from heedful.views.timeline import Timeline
+from heedful.vocabulary.consent import PERSONALIZATION
 from heedful.vocabulary.kinds import BUILT_IN, DISLIKE, HIDE, REFUND
 
 LOOK_BACK = 20_000
@@ -50,7 +51,7 @@ class Person:
             self._history.arrays, subject, limit, meanings.joins, meanings.seen
         )
         if refunded:
-            owned = still_owned(self._history.rows(subject), meanings.seen)
+            owned = still_owned(self._history.rows(subject, PERSONALIZATION), meanings.seen)
         return Bearing(touched, owned, hidden)
 
 
@@ -75,7 +76,7 @@ def _read(
     count = 0
     for place in range(stop - 1, max(start, stop - LOOK_BACK) - 1, -1):
         item = history.item[place]
-        if item < 0 or not joins[history.kind[place]]:
+        if item < 0 or not joins[history.kind[place]] or history.purposes[place] & PERSONALIZATION == 0:
             continue
         known = False
         for i in range(count):
@@ -88,7 +89,7 @@ def _read(
     owned_count, hidden_count, refunded = 0, 0, False
     for place in range(start, stop):
         kind = history.kind[place]
-        if history.item[place] >= 0:
+        if history.item[place] >= 0 and history.purposes[place] & PERSONALIZATION != 0:
             owned_count += seen[kind]
             hidden_count += kind in (_HIDE, _DISLIKE)
             refunded = refunded or kind == _REFUND
@@ -98,7 +99,7 @@ def _read(
         owned_count, hidden_count = 0, 0
         for place in range(start, stop):
             kind, item = history.kind[place], history.item[place]
-            if item < 0:
+            if item < 0 or history.purposes[place] & PERSONALIZATION == 0:
                 continue
             if seen[kind]:
                 owned[owned_count] = item

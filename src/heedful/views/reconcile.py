@@ -30,6 +30,7 @@ from heedful.views.postings import (
     unpost,
 )
 from heedful.views.timeline import Timeline
+from heedful.vocabulary.consent import LEARNING
 
 UNKNOWN = np.uint64(2**64 - 1)
 UNKNOWN_LINE = np.uint16(2**16 - 1)
@@ -207,7 +208,10 @@ def _first_from(timeline: Timeline, start: int, stop: int, at: int) -> int:
 @compiled
 def _joins(timeline: Timeline, cut: Cut, place: int) -> bool:
     return bool(
-        timeline.item[place] >= 0 and timeline.at[place] >= cut.floor and cut.deeds[timeline.kind[place]] != 0
+        timeline.item[place] >= 0
+        and timeline.at[place] >= cut.floor
+        and cut.deeds[timeline.kind[place]] != 0
+        and timeline.purposes[place] & LEARNING != 0
     )
 
 

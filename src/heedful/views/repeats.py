@@ -25,6 +25,7 @@ from heedful.views.history import BEGINNING, History
 from heedful.views.rows import Rows
 from heedful.views.timeline import timeline_of
 from heedful.views.view import Arrays, zeros
+from heedful.vocabulary.consent import LEARNING
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.time import DAY, Instant
 
@@ -50,7 +51,7 @@ class Repeats:
 
     name = "repeats"
     version = 1
-    purpose = "personalization"
+    purpose = "learning"
 
     def __init__(self, history: History, items: Items, seen: NDArray[np.bool_]) -> None:
         self._history, self._items, self._seen = history, items, seen
@@ -163,6 +164,8 @@ def _change(
         last = np.empty(held, dtype=np.int64)
         items = np.empty(held, dtype=np.int32)
         for place in range(start, start + held):
+            if rows.purposes[place] & LEARNING == 0:
+                continue
             if seen[rows.kind[place]] and rows.item[place] >= 0 and mark[rows.item[place]] > 0:
                 items[own], last[own] = rows.item[place], rows.at[place] // DAY
                 own += 1
@@ -222,6 +225,8 @@ def _recount(past: Handle, seen: Column, table: Column, totals: Column) -> None:
         last = np.empty(held, dtype=np.int64)
         items = np.empty(held, dtype=np.int32)
         for place in range(start, start + held):
+            if rows.purposes[place] & LEARNING == 0:
+                continue
             if seen[rows.kind[place]] and rows.item[place] >= 0:
                 items[own], last[own] = rows.item[place], rows.at[place] // DAY
                 own += 1

@@ -50,7 +50,7 @@ class Sessions:
 
     name = "sessions"
     version = 1
-    purpose = "personalization"
+    purpose = "learning"
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.views.history import History
+from heedful.vocabulary.consent import PERSONALIZATION
 from heedful.vocabulary.kinds import BUILT_IN, DECISION, IMPRESSION
 from heedful.vocabulary.time import Instant
 
@@ -33,5 +34,9 @@ class Shown:
         first = start + int(np.searchsorted(rows.at[start : start + count], at))
         block = slice(first, start + count)
         kinds, items = rows.kind[block], rows.item[block]
-        shown: NDArray[np.int32] = items[((kinds == _IMPRESSION) | (kinds == _DECISION)) & (items >= 0)]
+        shown: NDArray[np.int32] = items[
+            ((kinds == _IMPRESSION) | (kinds == _DECISION))
+            & (items >= 0)
+            & (rows.purposes[block] & PERSONALIZATION != 0)
+        ]
         return shown

@@ -21,7 +21,8 @@ class Timeline(NamedTuple):
     """The arrays of a `History`, as kernels take them.
 
     offset, held: int32 per subject, where its block starts and how many rows it has.
-    item, at, fingerprint, kind, line, quantity: the arena's columns (quantity uint8, 0 = stands aside).
+    item, at, fingerprint, kind, line, quantity, purposes: the arena's columns (quantity uint8, 0 = stands aside;
+        purposes uint8, what the row may be used for: whoever reads a row looks at their own bit first).
     book: int64, the arena's book.
     """
 
@@ -33,6 +34,7 @@ class Timeline(NamedTuple):
     kind: Column
     line: Column
     quantity: Column
+    purposes: Column
     book: Column
 
 
@@ -41,7 +43,7 @@ def timeline_of(table: Handle) -> Timeline:
     """The arrays behind a history's handle."""
     return Timeline(
         int32_at(table, 0), int32_at(table, 1), int32_at(table, 2), int64_at(table, 3), uint64_at(table, 4),
-        uint16_at(table, 5), uint16_at(table, 6), uint8_at(table, 7), int64_at(table, 8),
+        uint16_at(table, 5), uint16_at(table, 6), uint8_at(table, 7), uint8_at(table, 8), int64_at(table, 9),
     )  # fmt: skip
 
 
@@ -56,6 +58,7 @@ class Batch(NamedTuple):
     fingerprint: Column
     line: Column
     quantity: Column
+    purposes: Column
 
 
 @compiled
@@ -121,12 +124,14 @@ def apply(table: Handle, floor: int, rows: Batch, done: int) -> int:
             shift_up(timeline.kind, place, stop)
             shift_up(timeline.line, place, stop)
             shift_up(timeline.quantity, place, stop)
+            shift_up(timeline.purposes, place, stop)
         timeline.item[place] = rows.item[i]
         timeline.at[place] = at
         timeline.fingerprint[place] = event
         timeline.kind[place] = rows.kind[i]
         timeline.line[place] = line
         timeline.quantity[place] = rows.quantity[i] if rows.quantity[i] <= 255 else 0
+        timeline.purposes[place] = rows.purposes[i]
         timeline.held[subject] = count + 1
     return len(rows.order)
 
@@ -141,12 +146,14 @@ def _copy(timeline: Timeline, start: int, count: int, to: int) -> None:
         timeline.kind[to + i] = timeline.kind[start + i]
         timeline.line[to + i] = timeline.line[start + i]
         timeline.quantity[to + i] = timeline.quantity[start + i]
+        timeline.purposes[to + i] = timeline.purposes[start + i]
         timeline.item[start + i] = 0
         timeline.at[start + i] = 0
         timeline.fingerprint[start + i] = 0
         timeline.kind[start + i] = 0
         timeline.line[start + i] = 0
         timeline.quantity[start + i] = 0
+        timeline.purposes[start + i] = 0
 
 
 @compiled
@@ -160,6 +167,7 @@ def _cut(timeline: Timeline, subject: int, place: int, by: int) -> None:
     shift_down(timeline.kind, place, stop, by)
     shift_down(timeline.line, place, stop, by)
     shift_down(timeline.quantity, place, stop, by)
+    shift_down(timeline.purposes, place, stop, by)
     left = count - by
     if size_for(left) != size_for(count):
         moved = 0
@@ -190,6 +198,21 @@ def retract(table: Handle, rows: Batch, done: int) -> int:
 
 
 @compiled
+def purposes_of(table: Handle, rows: Batch, found: Column) -> None:
+    """Write the purposes that each row is held with, 0 for a row that is not there."""
+    timeline = timeline_of(table)
+    for i in range(len(rows.at)):
+        subject = rows.subject[i]
+        found[i] = 0
+        if subject < len(timeline.held):
+            start = int(timeline.offset[subject])
+            stop = start + int(timeline.held[subject])
+            place = place_of(timeline, start, stop, rows.at[i], rows.fingerprint[i], rows.line[i])
+            if place < stop and _is(timeline, place, rows.at[i], rows.fingerprint[i], rows.line[i]):
+                found[i] = timeline.purposes[place]
+
+
+@compiled
 def advance(table: Handle, floor: int, done: int) -> int:
     """Drop rows before `floor` from subject `done` on; returns how far it came."""
     timeline = timeline_of(table)
@@ -216,7 +239,7 @@ def digest(
 ) -> None:
     """Add every row to the two lanes of a digest."""
     timeline = timeline_of(table)
-    words = np.zeros(8, dtype=np.uint64)
+    words = np.zeros(9, dtype=np.uint64)
     for subject in range(len(timeline.held)):
         start = int(timeline.offset[subject])
         for i in range(start, start + timeline.held[subject]):
@@ -228,7 +251,7 @@ def digest(
             words[2], words[3] = np.uint64(timeline.at[i]), timeline.fingerprint[i]
             words[4], words[5] = np.uint64(timeline.line[i]), kinds[timeline.kind[i]]
             words[6] = items[item] if item != NO_ITEM else np.uint64(0)
-            words[7] = np.uint64(quantity)
+            words[7], words[8] = np.uint64(quantity), np.uint64(timeline.purposes[i])
             a, b = SEED_A, SEED_B
             for word in words:
                 a, b = absorb_a(a, word), absorb_b(b, word)

@@ -89,7 +89,7 @@ class Trends:
 
     name = "trends"
     version = 1
-    purpose = "personalization"
+    purpose = "learning"
 
     def __init__(self, items: Items, weights: NDArray[np.int64]) -> None:
         self._items = items

@@ -31,6 +31,7 @@ from heedful.views.variant_columns import Columns, absorbed, hashed, read_column
 from heedful.views.variant_facts import FEATURES, MOST_VALUE, Reaction, Shown
 from heedful.views.variant_sums import Moments, Regression, Sums
 from heedful.views.view import Arrays, zeros
+from heedful.vocabulary.consent import LEARNING
 from heedful.vocabulary.kinds import CART, CLICK, LIKE, PURCHASE, SHARE, VIEW, WISHLIST
 from heedful.vocabulary.time import DAY, Instant
 from heedful.vocabulary.variants import REVENUE
@@ -64,7 +65,7 @@ class Variants:
 
     name = "variants"
     version = 1
-    purpose = "personalization"
+    purpose = "learning"
 
     def __init__(
         self, history: History, subjects: Subjects, kinds: Kinds, windows: Mapping[str, int] = WINDOWS
@@ -334,6 +335,7 @@ class Variants:
         low, high = self._stretch(reaction.subject, reaction.at, reaction.at + 1)
         rows = self._history.arrays
         same = rows.fingerprint[low:high] == np.uint64(reaction.fingerprint)
+        same &= rows.purposes[low:high] & LEARNING != 0
         return bool((same & (rows.item[low:high] != NO_ITEM)).any())
 
     def _touching(self, fact: Shown) -> int:
@@ -348,6 +350,7 @@ class Variants:
         outcome = self._outcome_of[kind]
         there = (outcome >= 0) & (rows.at[low:high] - fact.at <= self._windows[outcome])
         there &= (kind != self._purchase) | (rows.item[low:high] != NO_ITEM)
+        there &= rows.purposes[low:high] & LEARNING != 0
         bits = 0
         for i in np.flatnonzero(there).tolist():
             if int(rows.fingerprint[low + i]) not in self._naming:

@@ -19,11 +19,29 @@ from heedful.vocabulary.time import DAY, Instant
 ALL = "*"
 """As a purpose in a choice: every purpose there is."""
 
+BUILT_IN: tuple[str, ...] = (
+    "personalization", "learning", "analytics", "experiments", "surveys", "social", "sharing",
+)  # fmt: skip
+"""The purposes that Heedful itself serves. A row of somebody's history says in a bit each, by the place here,
+whether it may be used for it. Only ever append; there is room for seven."""
+
+PERSONALIZATION, LEARNING, ANALYTICS, EXPERIMENTS, SURVEYS, SOCIAL, SHARING = (
+    1 << place for place in range(7)
+)
+EVERY = 0x7F
+"""All of their bits."""
+CARRIES = 0x80
+"""The bit of a row whose event brought consent or signals of its own: judging it anew takes its body."""
+BITS = {name: 1 << place for place, name in enumerate(BUILT_IN)}
+
 CONSENT = "consent"
 """The kind of event that our own SDK and preference centre send, and its name on the wire."""
 
 NEVER = Instant(-(1 << 62))
 """Earlier than everything: no floor."""
+
+FOREVER = Instant(1 << 62)
+"""Later than everything."""
 
 State = Literal[
     "requested", "given", "reconfirmed", "expired", "refused", "terminated", "invalidated", "withdrawn"
@@ -118,15 +136,29 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """jurisdiction: where people are when nothing says it; "" for unknown, which is the strictest of all rules.
+    consent: `here`: what is recorded here decides, and unknown is no where the rule is opt-in. `elsewhere`: what
+        reaches us was consented to under the operator's own tool, so that unknown is yes, while every refusal,
+        withdrawal, signal, minor and carried no still holds. "" for `here` where a jurisdiction is set.
     strict_gpc: Global Privacy Control also stops first-party personalization.
     directed_to_children: an unknown age counts as a child's.
     purposes: your own, and replacements of ours, by id.
     """
 
     jurisdiction: str = ""
+    consent: Literal["", "here", "elsewhere"] = ""
     strict_gpc: bool = False
     directed_to_children: bool = False
     purposes: dict[str, Purpose] = {}
+
+    @property
+    def declared(self) -> bool:
+        """Whether the operator said where consent is kept: without it nothing is served to other machines."""
+        return bool(self.consent or self.jurisdiction)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether an unknown choice counts as given; so also where nothing was declared, on this machine alone."""
+        return self.consent == "elsewhere" or not self.declared
 
     def __post_init__(self) -> None:
         for name in self.purposes:

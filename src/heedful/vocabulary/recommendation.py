@@ -14,10 +14,12 @@ class Situation(msgspec.Struct, frozen=True, rename="camel"):
     """What surrounds the question. Fields that we do not know are kept out without complaint.
 
     item_id: the item on the page. properties: texts, numbers and flags that rules of the placement may go by.
+    consent: as in an event's `context.consent`; it speaks for this question alone.
     """
 
     item_id: str | None = None
     properties: dict[str, str | int | float | bool] = {}
+    consent: Any = None
 
 
 class RecommendRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -69,6 +71,8 @@ class RecommendAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     degraded: whether a part that should have helped could not.
     position: everything up to here is reflected.
     behind: whether `after` could not be reached in time.
+    withheld: the purpose that the person does not allow, for which nothing of them was read; left out where
+        nothing is missing.
     trace: what each stage did, when asked for.
     """
 
@@ -78,4 +82,5 @@ class RecommendAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     position: str
     degraded: bool
     behind: bool = False
+    withheld: str = ""
     trace: dict[str, Any] | None = None

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from heedful.vocabulary.access_settings import AccessSettings, HttpSettings
+from heedful.vocabulary.consent import PrivacySettings
 from heedful.vocabulary.kinds import Meaning
 
 
@@ -107,6 +108,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vault: VaultSettings = VaultSettings()
     rights: RightsSettings = RightsSettings()
     retention: RetentionSettings = RetentionSettings()
+    privacy: PrivacySettings = PrivacySettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 
@@ -115,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("idle_minutes must be more than 0")
         if self.retention_days < 0 or self.snapshot_every < 0:
             raise ValueError("retention_days and snapshot_every must be 0 or more")
-        history = self.retention.purposes.get("personalization", 0)
+        history = self.retention.purposes.get("legal", 0)
         for kind, days in self.retention.kinds.items():
             if any(0 < other < days for other in (self.retention_days, history)):
                 raise ValueError(

@@ -68,6 +68,7 @@ class DecideRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     algorithm: instead of the placement's own.
     context: what is known of the moment: text, numbers from -4 to 4, true or false, by name, at most 32. `segment`
         has statistics of its own where it is given alone; `hour` (0 to 23) is cut into four parts of the day.
+        `consent`, as in an event's context, speaks for this question alone.
     explain: whether to add what each variant's probability came from.
     """
 
@@ -76,7 +77,7 @@ class DecideRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     placement: str = "default"
     variants: tuple[str, ...] | None = None
     algorithm: Algorithm | None = None
-    context: dict[str, str | float | bool] = {}
+    context: dict[str, str | float | bool | dict[str, Any]] = {}
     explain: bool = False
 
 
@@ -87,6 +88,7 @@ class DecideAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     personalized: whether something known of the person or the moment could move the choice.
     position: everything up to here is reflected. degraded: whether choosing failed, and the first one is shown.
     payload: the variant's own, where it has one.
+    withheld: as in `RecommendAnswer`: then the context was not looked at.
     """
 
     decision_id: DecisionId
@@ -97,6 +99,7 @@ class DecideAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     position: str
     degraded: bool
     payload: Any = None
+    withheld: str = ""
     trace: dict[str, Any] | None = None
 
 

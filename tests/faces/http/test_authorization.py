@@ -36,7 +36,7 @@ DATA = b"data=e30="  # the pixel's, an empty object
 # What each route takes, written by hand: the scope, and `open`, `write` (the public key will do), `subject` (the
 # public key with a proof), `machines` (people have no business there), `person` (who is logged in, and no key) or
 # `page` (our own page alone).
-CALLS = (*("identify", "track", "page", "screen", "group", "alias", "batch", "import"), *"itpsgab")
+CALLS = (*("identify", "track", "page", "screen", "group", "alias", "consent", "batch", "import"), *"itpsgab")
 COLLECT = "events:write write machines"
 EXPECTED = {
     **{f"POST /v1/{call}": COLLECT for call in CALLS},
@@ -52,6 +52,8 @@ EXPECTED = {
     "PUT /v1/items/{item_id}": "items:write",
     "GET /v1/items/{item_id}": "items:read",
     "DELETE /v1/items/{item_id}": "items:write",
+    "GET /v1/consent": "privacy:read",
+    "GET /.well-known/gpc.json": "open",
     "GET /v1/metrics": "metrics:read",
     "GET /v1/metrics/{name}": "metrics:read",
     "GET /v1/placements": "placements:read",

@@ -12,6 +12,7 @@ from heedful.faces.cli import (
     audit,
     bring_in,
     check,
+    consent,
     demo,
     disclose,
     keys,
@@ -60,6 +61,7 @@ def build(opener: Opener) -> typer.Typer:
     disclose.add_to(app)
     app.add_typer(keys.app, name="keys")
     app.add_typer(people.app, name="people")
+    app.add_typer(consent.app, name="consent")
     app.add_typer(tokens.app, name="tokens")
     app.add_typer(audit.app, name="audit")
     app.add_typer(models.app, name="models")

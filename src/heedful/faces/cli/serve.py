@@ -20,6 +20,7 @@ from heedful.faces.http.serve import Server, ServeSettings, loopback
 from heedful.records.keys import Keys
 from heedful.services.administer import TERMINAL, Administer
 from heedful.services.engine import Engine
+from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.settings import Settings
 
 _log = structlog.get_logger("heedful.serve")
@@ -76,6 +77,7 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
         try:
             engine.later = loop.call_later
             engine.keys = keys
+            _check_declared(settings, engine)
             administer = Administer(data, settings=told_settings.access, keys=keys, audit=engine.audit)
             administer.audit.tell(TERMINAL, "server.start", "settings", after=told_settings)
             door = door_of(administer, told_settings.access, told_settings.http)
@@ -94,6 +96,17 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main())
+
+
+def _check_declared(settings: ServeSettings, engine: Engine) -> None:
+    """Nothing is served to other machines before the operator said where consent is kept. Raises SettingsError."""
+    if not loopback(settings.host) and not engine.gates.rules.declared:
+        raise SettingsError(
+            f"listening on {settings.host} lets other machines in, and settings.toml does not say where consent "
+            'is kept. Under [privacy], write consent = "here" where what is recorded here decides (with a '
+            'jurisdiction, as "DE"), or consent = "elsewhere" where all that reaches Heedful was consented '
+            "to under your own tool; or listen on 127.0.0.1"
+        )
 
 
 async def _watch(engine: Engine, server: Server, data: Path) -> None:

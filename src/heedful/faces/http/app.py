@@ -19,6 +19,7 @@ from heedful.faces.http.asking import for_items, for_variants
 from heedful.faces.http.auditing import Auditing
 from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
+from heedful.faces.http.consent import Consent, GpcSupport, WellKnown
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.door import Door
@@ -38,6 +39,8 @@ from heedful.faces.http.session import Session
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.services.rights.opendsr import SubjectRequest
 from heedful.services.rights.person import Known
+from heedful.vocabulary.consent import CONSENT
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
@@ -87,6 +90,7 @@ def build(
         *Privacy(engine, gate).routes(),
         *Mine(engine, gate).routes(),
         *OpenDsrRoutes(engine, gate).routes(),
+        *WellKnown().routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -124,6 +128,8 @@ def hot_routes(
     for name, method in {**{method: method for method in METHODS}, **SHORT}.items():
         path = f"/v1/{name}"
         handlers = {"POST": collecting.post(method), "OPTIONS": collecting.preflight}
+        if name == CONSENT:
+            handlers["GET"] = Consent(engine).get
         routes[path] = route(path, handlers, *CORS)
     pixel = "/v1/pixel/{method}"
     for method in PIXELS:
@@ -176,6 +182,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
         PlacementVersions, Preview, *session.SHAPES, *people.SHAPES, *api_keys.SHAPES, *auditing.SHAPES,
         PlacementVersions, Preview, Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
         LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
+        GpcSupport, ConsentAnswer,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

@@ -71,8 +71,8 @@ _TOLD = Rule(Grant.OPERATIONS_READ, local=True)
 _PERSON = Rule(None, person=True)
 _ADMIN = Rule(Grant.ADMIN)
 _CALLS = (
-    "identify", "track", "page", "screen", "group", "alias", "batch", "import", "i", "t", "p", "s", "g", "a",
-    "b",
+    "identify", "track", "page", "screen", "group", "alias", "consent", "batch", "import", "i", "t", "p", "s", "g",
+    "a", "b",
 )  # fmt: skip
 _OWN = Rule(Grant.EVENTS_WRITE, people=False, own=True)
 _PRIVACY_READ, _PRIVACY_WRITE = Rule(Grant.PRIVACY_READ), Rule(Grant.PRIVACY_WRITE)
@@ -93,6 +93,8 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("PUT", _ITEM): Rule(Grant.ITEMS_WRITE),
     ("GET", _ITEM): Rule(Grant.ITEMS_READ),
     ("DELETE", _ITEM): Rule(Grant.ITEMS_WRITE),
+    ("GET", "/v1/consent"): Rule(Grant.PRIVACY_READ),
+    ("GET", "/.well-known/gpc.json"): OPEN,
     ("GET", "/v1/metrics"): Rule(Grant.METRICS_READ),
     ("GET", "/v1/metrics/{name}"): Rule(Grant.METRICS_READ),
     ("GET", "/v1/placements"): Rule(Grant.PLACEMENTS_READ),
