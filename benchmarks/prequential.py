@@ -41,6 +41,7 @@ from heedful.services.evaluate.streams import Stream
 from heedful.services.evaluate.systems import Repeats
 from heedful.services.fit.gather import Gatherer, GatherSettings
 from heedful.services.fit.refit import worth_of
+from heedful.services.fit.taste import refitted
 from heedful.views.fold import Fold
 from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.settings import Settings
@@ -84,7 +85,7 @@ CASES = {
 def piped(fold: Fold, sources: Mapping[str, float] | None = None, model: Fitted | None = None) -> Pipeline:
     """The pipeline of a placement with `sources`, ranked by `model` or by the blend."""
     chosen = None if sources is None else dict(sources)
-    pipeline = Pipelines(fold).of(Placement(name="default", sources=chosen))
+    pipeline = Pipelines(fold, taste=refitted(fold)).of(Placement(name="default", sources=chosen))
     if model is not None and isinstance(pipeline.ranker, Learned):
         pipeline.ranker.adopt("fitted", model)
         if pipeline.ranker.model is None:

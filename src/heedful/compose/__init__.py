@@ -22,7 +22,7 @@ from heedful.log.log import Bodies, Log, LogReader
 from heedful.log.memory import MemoryLog
 from heedful.log.sqlite import SqliteLog
 from heedful.log.until import Until
-from heedful.models.shelf import Shelf
+from heedful.models.shelf import Shelf, Version
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
@@ -39,6 +39,7 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
+from heedful.services.fit.taste import fit_taste, refitted
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -208,21 +209,42 @@ def fit_beside(
         objective = worth_of(settings, defined.objective if placement else None)
         how = GatherSettings(seed=seed)
 
-        def fold_of() -> Fold:
-            pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-            fold = _empty_fold(log, Claims(), pseudonyms, settings)
-            catch_up_from_snapshot(fold, then, Folder(where / "snapshots"), progress)
-            return fold
-
         def shown(features: tuple[str, ...]) -> Exposures:
-            only = placement or None
-            return gather(then, fold_of, features, objective, placement=only, least=how.exposures)
+            return gather(
+                then, lambda: _fold_beside(where, log, then, settings, progress), features, objective,
+                placement=placement or None, least=how.exposures,
+            )  # fmt: skip
+
+        def replayed(fold: Fold) -> Pipeline:
+            return Pipelines(fold, taste=refitted(fold)).of(defined)
 
         return refit(
-            stream, then.end().encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
+            stream, then.end().encode(), shelf, replayed, settings,
             objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
             how=how, exposures=shown, era=era, force=force, told=progress,
         )  # fmt: skip
+
+
+def taste_beside(where: Path, *, seed: int = 7, progress: Progress | None = None) -> Version:
+    """Fit long-term taste to the log of a data folder, beside a running server too, and put it in force.
+
+    Raises NotFound, Invalid where there is too little to learn from, SettingsError, Corrupt, OSError.
+    """
+    shelf = Shelf(Folder(where / "models"))
+    era, settings = shelf.era(), read_settings(where)
+    with SqliteLog.reader(where / "log.sqlite3") as log:
+        fold = _fold_beside(where, log, Until(log, log.end()), settings, progress)
+        return fit_taste(fold, fold.cursor.encode(), shelf, seed=seed, era=era)
+
+
+def _fold_beside(
+    where: Path, bodies: Bodies, log: LogReader, settings: Settings, progress: Progress | None
+) -> Fold:
+    """The state of a data folder, for whoever is not its writer: from its newest snapshot and what came since."""
+    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+    fold = _empty_fold(bodies, Claims(), pseudonyms, settings)
+    catch_up_from_snapshot(fold, log, Folder(where / "snapshots"), progress)
+    return fold
 
 
 def _defined(where: Path, placement: str) -> Placement:
@@ -384,4 +406,4 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying)))
+    sys.exit(run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, taste_beside, replaying)))

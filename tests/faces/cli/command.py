@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from heedful.compose import fit_beside, keys_of, open_engine, replaying, snapshot_beside
+from heedful.compose import fit_beside, keys_of, open_engine, replaying, snapshot_beside, taste_beside
 from heedful.faces.cli.app import run
 from heedful.faces.cli.opener import Opener
 
@@ -30,7 +30,7 @@ def heedful(*arguments: object) -> Said:
     """Run one command here. The logs go back to where they went before."""
     before = structlog.get_config()
     out, err = io.StringIO(), io.StringIO()
-    opener = Opener(open_engine, keys_of, snapshot_beside, fit_beside, replaying)
+    opener = Opener(open_engine, keys_of, snapshot_beside, fit_beside, taste_beside, replaying)
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = run(opener, [str(argument) for argument in arguments])

@@ -11,6 +11,7 @@ from typing import Annotated, cast
 import typer
 
 from heedful.log.log import LogReader
+from heedful.models.shelf import Version
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
 from heedful.services.evaluate.evaluate import Systems
@@ -39,6 +40,7 @@ class Opener:
     keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
     snapshot: brings a folder's newest snapshot up to date beside a running server.
     fit: fits a ranker to a folder's log, beside a running server too (`compose.fit_beside`).
+    taste: fits long-term taste to a folder's log in the same way (`compose.taste_beside`).
     replaying: what `heedful replay` compares, and how it reads a log.
     """
 
@@ -46,6 +48,7 @@ class Opener:
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
     fit: Callable[..., Verdict]
+    taste: Callable[..., Version]
     replaying: Callable[[], Replaying] | None = None
 
 
