@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,20 @@ from heedful.compose import Heedful, taste_beside
 from heedful.compose.pipelines import Pipelines
 from heedful.models.shelf import Shelf, State
 from heedful.objects.folder import Folder
+from heedful.services.evaluate.recording import Recorder, empty_fold
+from heedful.services.evaluate.recording import Shelf as Recorded
+from heedful.services.evaluate.streams import Builder
 from heedful.services.fit.models import RANKER, Models
-from heedful.services.fit.taste import TASTE, Refitted, fit_taste
+from heedful.services.fit.taste import TASTE, Refitted, fit_taste, tasted
+from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.fold import Fold
 from heedful.vocabulary.errors import Invalid
+from heedful.vocabulary.event import Line, Stored
+from heedful.vocabulary.kinds import VIEW
 from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, FixedClock, Instant, iso
+from tests.faces.cli.command import heedful
 from tests.faces.cli.serving import SECRET, Serving, call
 from tests.services.shop import OPENED
 
@@ -47,6 +56,7 @@ def views(people: int = PEOPLE, *, first: int = 0) -> list[dict[str, Any]]:
 def folder(tmp_path: Path) -> Path:
     with Heedful(tmp_path, clock=FixedClock(OPENED), settings=Settings(holdout=0.0)) as shop:
         shop.send("import", {"batch": views()})
+        shop.put_placement("own", sources={"taste": 1.0})
     return tmp_path
 
 
@@ -80,7 +90,7 @@ def test_a_running_server_fits_takes_up_and_names_a_taste_by_itself(folder: Path
         connection = server.connect()
 
         def answered() -> Any:
-            question = {"userId": "p1", "limit": 2, "explain": True}
+            question = {"userId": "p1", "placement": "own", "limit": 2, "explain": True}
             answer = call(connection, "/v1/recommend", question, SECRET)[1]
             return answer if answer["trace"].get("taste") else None
 
@@ -105,7 +115,7 @@ def test_answers_by_taste_are_measured_under_either_id(folder: Path) -> None:
     with Heedful(folder, clock=FixedClock(OPENED), settings=Settings(holdout=0.0)) as shop:
         version = taste_beside(folder)
         assert shop.engine.models is not None and shop.engine.models.look()
-        decision = shop.decision(shop.recommend("p1").decision_id)
+        decision = shop.decision(shop.recommend("p1", placement="own").decision_id)
         assert (decision.model, decision.taste) == ("blend", version.id)
         named = {group.model for group in shop.engine.fold.outcomes.groups}
         assert named == {f"blend+taste:{version.id}"}
@@ -133,6 +143,33 @@ def test_a_taste_that_learned_from_somebody_forgotten_is_fitted_again_at_once_an
         anew = fit_taste(fold, fold.cursor.encode(), shelf, seed=8, era=shelf.era())
         assert (anew.state, anew.stale) == (State.IN_FORCE, "")
         assert version.id not in {one.id for one in shelf.list()}
+
+
+def test_a_taste_fitted_after_somebody_is_forgotten_is_that_of_a_world_without_them() -> None:
+    builder = Builder("shop")
+    for call in sorted(views(), key=lambda call: str(call["timestamp"])):
+        at = int(datetime.fromisoformat(call["timestamp"]).timestamp() * 1e6)
+        builder.add(call["userId"], VIEW, at, (Line(call["properties"]["product_id"]),))
+    stream = builder.stream()
+    recorder, log = Recorder(stream, Pseudonyms(bytes(32))), Recorded()
+
+    def told(fold: Fold, of: Callable[[int], bool]) -> list[Stored]:
+        stored = log.put(
+            recorder.event(number) for number in range(len(stream)) if of(int(stream.subject[number]))
+        )
+        fold.apply(stored)
+        return stored
+
+    whole, without = (empty_fold(log, Pseudonyms(bytes(32)), Settings(), None) for _ in range(2))
+    forgotten = told(whole, lambda subject: subject == 7)
+    told(whole, lambda subject: subject != 7)
+    told(without, lambda subject: subject != 7)
+    before = tasted(whole).model.state()
+    whole.retract(forgotten)
+    after, never = tasted(whole).model.state(), tasted(without).model.state()
+    for name, array in never.items():
+        np.testing.assert_array_equal(after[name], array)
+    assert not np.array_equal(before["values"], after["values"])
 
 
 def test_a_stale_taste_goes_where_nothing_is_left_to_learn_from(folder: Path, tmp_path: Path) -> None:
@@ -173,8 +210,6 @@ def test_in_a_replay_a_taste_knows_nothing_of_what_comes_later(folder: Path) -> 
 
 
 def test_a_taste_is_no_ranker_of_a_placement(folder: Path) -> None:
-    from tests.faces.cli.command import heedful
-
     said = heedful("models", "fit", "--data", folder, "--kind", "taste", "--placement", "home")
     assert said.code != 0
     assert heedful("models", "fit", "--data", folder, "--kind", "taste").out.split()[1:] == [
