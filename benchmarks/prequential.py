@@ -70,8 +70,8 @@ class Result(NamedTuple):
 
 
 SOURCES = {
-    "taste": 1.0, "companions": 0.5, "vstan": 0.2, "sessions": 0.2, "together": 0.1, "bought_with": 0.1, "trending_1d": 0.1,
-    "trending_7d": 0.1,
+    "taste": 1.0, "companions": 0.5, "vstan": 0.2, "sessions": 0.2, "together": 0.1, "bought_with": 0.1,
+    "trending_1d": 0.1, "trending_7d": 0.1,
 }  # fmt: skip
 """Chosen on the part before the test."""
 

@@ -34,6 +34,7 @@ from heedful.services.evaluate.protocols import Protocol
 from heedful.services.evaluate.systems import Repeats
 from heedful.services.fit.gather import Gatherer, GatherSettings
 from heedful.services.fit.refit import worth_of
+from heedful.services.fit.taste import refitted
 from heedful.views.fold import Fold
 from heedful.views.neighbours import Neighbours
 from heedful.views.reading import Desk
@@ -49,7 +50,7 @@ Maker = Callable[[Fold], Pipeline]
 
 def default(fold: Fold, model: Fitted | None = None) -> Pipeline:
     """The pipeline that serves, with a model in force."""
-    pipeline = Pipelines(fold).of(Placement(name="default"))
+    pipeline = Pipelines(fold, taste=refitted(fold)).of(Placement(name="default"))
     if model is not None and isinstance(pipeline.ranker, Learned):
         pipeline.ranker.adopt("fitted", model)
         if pipeline.ranker.model is None:
@@ -59,7 +60,8 @@ def default(fold: Fold, model: Fitted | None = None) -> Pipeline:
 
 def alone(source: str) -> Maker:
     """One source, nothing else."""
-    return lambda fold: Pipelines(fold).of(Placement(name="default", sources={source: 1.0}))
+    sources = {source: 1.0}
+    return lambda fold: Pipelines(fold, taste=refitted(fold)).of(Placement(name="default", sources=sources))
 
 
 def published(fold: Fold) -> Pipeline:

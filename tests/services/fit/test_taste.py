@@ -147,9 +147,9 @@ def test_a_taste_that_learned_from_somebody_forgotten_is_fitted_again_at_once_an
 
 def test_a_taste_fitted_after_somebody_is_forgotten_is_that_of_a_world_without_them() -> None:
     builder = Builder("shop")
-    for call in sorted(views(), key=lambda call: str(call["timestamp"])):
-        at = int(datetime.fromisoformat(call["timestamp"]).timestamp() * 1e6)
-        builder.add(call["userId"], VIEW, at, (Line(call["properties"]["product_id"]),))
+    for view in sorted(views(), key=lambda view: str(view["timestamp"])):
+        at = int(datetime.fromisoformat(view["timestamp"]).timestamp() * 1e6)
+        builder.add(view["userId"], VIEW, at, (Line(view["properties"]["product_id"]),))
     stream = builder.stream()
     recorder, log = Recorder(stream, Pseudonyms(bytes(32))), Recorded()
 
