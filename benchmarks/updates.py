@@ -1,11 +1,11 @@
 """What learning at once is worth: the pipeline that serves, told of events at once, once an hour, once a day.
 
 `fitted` is the pipeline with a ranker fitted to the first half; `blend` without one; `sessions` its session
-neighbours alone. Long-term taste is left out: it is fitted on a schedule, so that no row would have it at once. Clicks of
-Serenade, baskets of Online Retail, and the playground's news site, where articles live for hours
+neighbours alone. Long-term taste is left out: it is fitted on a schedule, so that no row would have it at once.
+Clicks of Serenade, baskets of Online Retail, and the playground's news site, where articles live for hours
 (`playground/news.py`). Prequential, the first half learned without questions, questions drawn by seed. Two rows
-each: `own trail` gives the asker's newest items with the question, so that only what others did is late; without
-it the asker's own visit is late too, as in a program that loads files once an hour.
+each: `own trail` gives the asker's newest items with the question, so that only what others did is late;
+without it the asker's own visit is late too, as in a program that loads files once an hour.
 """
 
 from __future__ import annotations

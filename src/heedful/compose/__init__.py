@@ -341,7 +341,9 @@ def _engine(
         refresh=pipelines.refresh,
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=stores.snapshots,
-        models=None if shelf is None else Models(shelf, pipelines.look, every=settings.models.fit_every),
+        models=None
+        if shelf is None
+        else Models(shelf, pipelines.look, every=settings.models.fit_every, tasting=pipelines.tasting),
         snapshot_every=settings.snapshot_every,
         retention_days=settings.retention_days,
         clock=clock,

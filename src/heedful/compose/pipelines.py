@@ -103,6 +103,7 @@ class Pipelines:
         self._kin = Kinship(self._traits, self._content)
         self._taste: Factors | None = None
         self._taste_id = ""
+        self._tastes = False
         self._made: dict[tuple[object, ...], Pipeline] = {}
         # Whoever holds a pipeline that is kept here no longer must not go on with an old model.
         self._rankers: WeakKeyDictionary[Learned, str] = WeakKeyDictionary()
@@ -142,6 +143,7 @@ class Pipelines:
             if len(self._made) == MOST_PIPELINES:
                 self._made.pop(next(iter(self._made)))
             pipeline, ranker = self._build(weights)
+            self._tastes = self._tastes or weights.get(Taste.name, 0.0) > 0.0
             self._made[key] = pipeline
             self._rankers[ranker] = placement.name
             self._adopt(placement.name, ranker)
@@ -150,6 +152,10 @@ class Pipelines:
     def popular(self) -> Pipeline:
         """What people get who are held out."""
         return self._build({name: WEIGHTS[name] for name in POPULAR})[0]
+
+    def tasting(self) -> bool:
+        """Whether any placement that was asked for goes by long-term taste."""
+        return self._tastes
 
     def refresh(self) -> None:
         """Bring what is derived from the catalogue up to date, so that the next question does not wait for it."""

@@ -215,3 +215,14 @@ def test_a_taste_is_no_ranker_of_a_placement(folder: Path) -> None:
     assert heedful("models", "fit", "--data", folder, "--kind", "taste").out.split()[1:] == [
         "is", "in", "force", "as", "taste",
     ]  # fmt: skip
+
+
+def test_no_taste_is_fitted_where_no_placement_that_was_asked_goes_by_one(folder: Path) -> None:
+    (folder / "settings.toml").write_text("[models]\nfit_every = 2_000\n")
+    with Heedful(folder, clock=FixedClock(OPENED)) as shop:
+        models, place = shop.engine.models, shop.engine.place()
+        assert models is not None
+        shop.recommend("p1")
+        assert models.due(place) == ""
+        shop.recommend("p1", placement="own")
+        assert models.due(place) == TASTE

@@ -38,10 +38,18 @@ class Schedule:
 
 class Models:
     """look: takes up what is in force now; returns whether anything changed.
-    every: records that must have come since the last ranker; 0 for fits by hand only."""
+    every: records that must have come since the last ranker; 0 for fits by hand only.
+    tasting: whether anything that answers goes by a taste; until then none is fitted, but a stale one anew."""
 
-    def __init__(self, shelf: Shelf, look: Callable[[], bool], *, every: int) -> None:
-        self._shelf, self._look, self._every = shelf, look, every
+    def __init__(
+        self,
+        shelf: Shelf,
+        look: Callable[[], bool],
+        *,
+        every: int,
+        tasting: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._shelf, self._look, self._every, self._tasting = shelf, look, every, tasting
         versions = _versions(shelf)
         self._schedules = {
             TASTE: Schedule(_seen(versions, TASTE), -(-every // TASTES), taste.GROWTH),
@@ -65,7 +73,8 @@ class Models:
         if not self._every:
             return ""
         for name, schedule in self._schedules.items():
-            if schedule.due(place) or self._stale.get(name, "") not in {"", *self._tried}:
+            wanted = name != TASTE or self._tasting()
+            if (wanted and schedule.due(place)) or self._stale.get(name, "") not in {"", *self._tried}:
                 return name
         return ""
 
