@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heedful.compose import Heedful, taste_beside
+from heedful.compose import Heedful, fit_beside, taste_beside
 from heedful.compose.pipelines import Pipelines
+from heedful.models.kinds import ranker_of
 from heedful.models.shelf import Shelf, State
 from heedful.objects.folder import Folder
 from heedful.services.evaluate.recording import Recorder, empty_fold
@@ -226,3 +227,17 @@ def test_no_taste_is_fitted_where_no_placement_that_was_asked_goes_by_one(folder
         assert models.due(place) == ""
         shop.recommend("p1", placement="own")
         assert models.due(place) == TASTE
+
+
+def test_a_ranker_learns_what_taste_says_from_tastes_as_old_as_those_it_will_meet(tmp_path: Path) -> None:
+    with Heedful(tmp_path, clock=FixedClock(OPENED), settings=Settings(holdout=0.0)) as shop:
+        shop.send("import", {"batch": views(400)})
+        shop.put_placement("own", sources={"taste": 1.0, "trending_7d": 0.1})
+        taste = taste_beside(tmp_path)
+        verdict = fit_beside(tmp_path, kind="linear", placement="own")
+        ranker = ranker_of(shelf_of(tmp_path), verdict.version)
+        carried = ranker.importance()
+        assert carried["taste_score"] + carried["taste_place"] > 0.1
+        assert shop.engine.models is not None and shop.engine.models.look()
+        decision = shop.decision(shop.recommend("p1", placement="own").decision_id)
+        assert (decision.model, decision.taste) == (verdict.version.id, taste.id)
