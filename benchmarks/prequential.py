@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from benchmarks.peers.beside import Notebook, Played, lists_of
@@ -117,9 +118,11 @@ def fitted(stream: Stream, case: Case, seed: int) -> Fitted:
     return lambdamart.fit(gathered.examples, FitSettings(**{**chosen, "seed": seed})).forest
 
 
-def measured(dataset: str, *, valid: bool = False, seed: int = 1, peers: bool = True) -> Result:
-    """Every system on the test, or on the part before it."""
-    case, whole = CASES[dataset], load(dataset, data_folder().parent, opened)
+def measured(
+    dataset: str, *, valid: bool = False, seed: int = 1, peers: bool = True, case: Case | None = None
+) -> Result:
+    """Every system on the test, or on the part before it. case: in place of what was chosen."""
+    case, whole = case or CASES[dataset], load(dataset, data_folder().parent, opened)
     begins = 0.6 if valid else 0.8
     stream = earlier(whole, 0.8) if valid else whole
     model = fitted(earlier(whole, begins), case, seed)
@@ -181,11 +184,22 @@ def _told(figure: object, sign: str = "") -> str:
     return f"{100 * figure.value:+.2f}: {low:+.2f} to {high:+.2f}" if sign else f"{low:.2f} to {high:.2f}"
 
 
-def run(*datasets: str, valid: bool = False, seed: int = 1, peers: bool = True) -> list[Row]:
-    """Rows for the table."""
+def run(
+    *datasets: str,
+    valid: bool = False,
+    seed: int = 1,
+    peers: bool = True,
+    sources: Mapping[str, float] | None = None,
+    leaves: int = 0,
+) -> list[Row]:
+    """Rows for the table. sources, leaves: in place of those that were chosen."""
     rows = []
     for dataset in datasets or tuple(CASES):
-        found = measured(dataset, valid=valid, seed=seed, peers=peers)
+        case = CASES[dataset]
+        case = case._replace(sources=sources or case.sources)
+        if leaves:
+            case = case._replace(fitting=msgspec.structs.replace(case.fitting, leaves=leaves))
+        found = measured(dataset, valid=valid, seed=seed, peers=peers, case=case)
         metrics = (
             ("hit_rate", "ndcg", "recall") if dataset == "online_retail" else ("hit_rate", "mrr", "ndcg")
         )
@@ -201,9 +215,23 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seed", type=int, default=1, help="of the fit")
     parser.add_argument("--no-peers", action="store_true", help="ours and the baselines alone")
+    parser.add_argument(
+        "--sources", default="", help="as taste=1,companions=0.5, to try others; with --valid"
+    )
+    parser.add_argument("--leaves", type=int, default=0, help="of the trees, to try others; with --valid")
     given = parser.parse_args()
+    if not given.valid and (given.sources or given.leaves):
+        parser.error("sources and leaves are chosen on --valid, and on nothing else")
+    named = (one.split("=") for one in given.sources.split(",") if one)
     where = "the part before the test" if given.valid else "test"
     show(
         f"Prequential, {where}",
-        run(*given.datasets, valid=given.valid, seed=given.seed, peers=not given.no_peers),
+        run(
+            *given.datasets,
+            valid=given.valid,
+            seed=given.seed,
+            peers=not given.no_peers,
+            sources={name: float(weight) for name, weight in named},
+            leaves=given.leaves,
+        ),  # fmt: skip
     )
