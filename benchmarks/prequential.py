@@ -233,5 +233,5 @@ if __name__ == "__main__":
             peers=not given.no_peers,
             sources={name: float(weight) for name, weight in named},
             leaves=given.leaves,
-        ),  # fmt: skip
+        ),
     )
