@@ -1,11 +1,10 @@
 """What learning at once is worth: the pipeline that serves, told of events at once, once an hour, once a day.
 
-`fitted` is the pipeline with a ranker fitted to the first half; `blend` without one; `sessions` its session
-neighbours alone. Long-term taste is left out: it is fitted on a schedule, so that no row would have it at once.
-Clicks of Serenade, baskets of Online Retail, and the playground's news site, where articles live for hours
+`fitted` is the pipeline with a ranker fitted to the first half; `sessions` its session neighbours alone. Clicks of
+Serenade, baskets of Online Retail, and the playground's news site, where articles live for hours
 (`playground/news.py`). Prequential, the first half learned without questions, questions drawn by seed. Two rows
-each: `own trail` gives the asker's newest items with the question, so that only what others did is late;
-without it the asker's own visit is late too, as in a program that loads files once an hour.
+each: `own trail` gives the asker's newest items with the question, so that only what others did is late; without
+it the asker's own visit is late too, as in a program that loads files once an hour.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ from heedful.services.evaluate.systems import Repeats, Update
 from heedful.views.fold import Fold
 from heedful.vocabulary.settings import Settings
 
-INSTANT = {name: weight for name, weight in WEIGHTS.items() if name != "taste"}
-SOURCES = {**INSTANT, "companions": 0.1, "trending_6h": 0.1}
+SOURCES = {**WEIGHTS, "companions": 0.1, "trending_6h": 0.1}
 CASES = {
     "serenade_example": (Protocol.PREQUENTIAL, 2_500),
     "online_retail": (Protocol.NEXT_BASKET, 1_500),
@@ -47,7 +45,7 @@ def run(*datasets: str) -> list[Row]:
         protocol, sample = CASES[dataset]
         stream = load(dataset, data_folder().parent, opened)
         systems: dict[str, Callable[[Fold], Pipeline]] = {
-            "blend": partial(piped, sources=INSTANT),
+            "default": piped,
             "sessions": partial(piped, sources={"sessions": 1.0}),
             "fitted": partial(piped, sources=SOURCES, model=fitted(earlier(stream, 0.5), LEARNED, 1)),
         }
