@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from benchmarks.peers.beside import Notebook, Played, lists_of
@@ -41,6 +42,7 @@ from heedful.services.evaluate.streams import Stream
 from heedful.services.evaluate.systems import Repeats
 from heedful.services.fit.gather import Gatherer, GatherSettings
 from heedful.services.fit.refit import worth_of
+from heedful.services.fit.taste import refitted
 from heedful.views.fold import Fold
 from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.settings import Settings
@@ -69,22 +71,24 @@ class Result(NamedTuple):
 
 
 SOURCES = {
-    "companions": 1.0, "vstan": 0.2, "sessions": 0.2, "together": 0.1, "bought_with": 0.1, "trending_1d": 0.1,
-    "trending_7d": 0.1,
+    "taste": 1.0, "companions": 0.5, "vstan": 0.2, "sessions": 0.2, "together": 0.1, "bought_with": 0.1,
+    "trending_1d": 0.1, "trending_7d": 0.1,
 }  # fmt: skip
-"""Chosen on the part before the test."""
+FILMS = {**SOURCES, "taste": 0.5, "companions": 1.0}
+"""Chosen on the part before the test, as the leaves were."""
 
-FITTING = FitSettings(trees=150, rate=0.05, leaves=8)
+WIDE = FitSettings(trees=150, rate=0.05, leaves=16)
+NARROW = FitSettings(trees=150, rate=0.05, leaves=8)
 CASES = {
-    "online_retail": Case(Protocol.NEXT_BASKET, {"companions": 1.0}, 8_000, 200, 2_000, FITTING),
-    "movietweetings": Case(Protocol.PREQUENTIAL, SOURCES, 12_000, 200, 3_000, FITTING),
+    "online_retail": Case(Protocol.NEXT_BASKET, SOURCES, 8_000, 200, 2_000, WIDE),
+    "movietweetings": Case(Protocol.PREQUENTIAL, FILMS, 12_000, 200, 3_000, NARROW),
 }
 
 
 def piped(fold: Fold, sources: Mapping[str, float] | None = None, model: Fitted | None = None) -> Pipeline:
     """The pipeline of a placement with `sources`, ranked by `model` or by the blend."""
     chosen = None if sources is None else dict(sources)
-    pipeline = Pipelines(fold).of(Placement(name="default", sources=chosen))
+    pipeline = Pipelines(fold, taste=refitted(fold)).of(Placement(name="default", sources=chosen))
     if model is not None and isinstance(pipeline.ranker, Learned):
         pipeline.ranker.adopt("fitted", model)
         if pipeline.ranker.model is None:
@@ -114,9 +118,11 @@ def fitted(stream: Stream, case: Case, seed: int) -> Fitted:
     return lambdamart.fit(gathered.examples, FitSettings(**{**chosen, "seed": seed})).forest
 
 
-def measured(dataset: str, *, valid: bool = False, seed: int = 1, peers: bool = True) -> Result:
-    """Every system on the test, or on the part before it."""
-    case, whole = CASES[dataset], load(dataset, data_folder().parent, opened)
+def measured(
+    dataset: str, *, valid: bool = False, seed: int = 1, peers: bool = True, case: Case | None = None
+) -> Result:
+    """Every system on the test, or on the part before it. case: in place of what was chosen."""
+    case, whole = case or CASES[dataset], load(dataset, data_folder().parent, opened)
     begins = 0.6 if valid else 0.8
     stream = earlier(whole, 0.8) if valid else whole
     model = fitted(earlier(whole, begins), case, seed)
@@ -178,11 +184,22 @@ def _told(figure: object, sign: str = "") -> str:
     return f"{100 * figure.value:+.2f}: {low:+.2f} to {high:+.2f}" if sign else f"{low:.2f} to {high:.2f}"
 
 
-def run(*datasets: str, valid: bool = False, seed: int = 1, peers: bool = True) -> list[Row]:
-    """Rows for the table."""
+def run(
+    *datasets: str,
+    valid: bool = False,
+    seed: int = 1,
+    peers: bool = True,
+    sources: Mapping[str, float] | None = None,
+    leaves: int = 0,
+) -> list[Row]:
+    """Rows for the table. sources, leaves: in place of those that were chosen."""
     rows = []
     for dataset in datasets or tuple(CASES):
-        found = measured(dataset, valid=valid, seed=seed, peers=peers)
+        case = CASES[dataset]
+        case = case._replace(sources=sources or case.sources)
+        if leaves:
+            case = case._replace(fitting=msgspec.structs.replace(case.fitting, leaves=leaves))
+        found = measured(dataset, valid=valid, seed=seed, peers=peers, case=case)
         metrics = (
             ("hit_rate", "ndcg", "recall") if dataset == "online_retail" else ("hit_rate", "mrr", "ndcg")
         )
@@ -198,9 +215,23 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seed", type=int, default=1, help="of the fit")
     parser.add_argument("--no-peers", action="store_true", help="ours and the baselines alone")
+    parser.add_argument(
+        "--sources", default="", help="as taste=1,companions=0.5, to try others; with --valid"
+    )
+    parser.add_argument("--leaves", type=int, default=0, help="of the trees, to try others; with --valid")
     given = parser.parse_args()
+    if not given.valid and (given.sources or given.leaves):
+        parser.error("sources and leaves are chosen on --valid, and on nothing else")
+    named = (one.split("=") for one in given.sources.split(",") if one)
     where = "the part before the test" if given.valid else "test"
     show(
         f"Prequential, {where}",
-        run(*given.datasets, valid=given.valid, seed=given.seed, peers=not given.no_peers),
+        run(
+            *given.datasets,
+            valid=given.valid,
+            seed=given.seed,
+            peers=not given.no_peers,
+            sources={name: float(weight) for name, weight in named},
+            leaves=given.leaves,
+        ),
     )

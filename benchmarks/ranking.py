@@ -9,7 +9,7 @@ session model with its published settings, paired, clustered by session.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from functools import partial
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality import data_folder
 from benchmarks.table import Row
-from heedful.compose.pipelines import Pipelines
+from heedful.compose.pipelines import WEIGHTS, Pipelines
 from heedful.faces.cli.files import opened
 from heedful.models import lambdamart, linear
 from heedful.models.kinds import Fitted
@@ -34,6 +34,7 @@ from heedful.services.evaluate.protocols import Protocol
 from heedful.services.evaluate.systems import Repeats
 from heedful.services.fit.gather import Gatherer, GatherSettings
 from heedful.services.fit.refit import worth_of
+from heedful.services.fit.taste import refitted
 from heedful.views.fold import Fold
 from heedful.views.neighbours import Neighbours
 from heedful.views.reading import Desk
@@ -47,9 +48,10 @@ ALONE = ("vstan", "sessions", "next", "together", "trending_7d")
 Maker = Callable[[Fold], Pipeline]
 
 
-def default(fold: Fold, model: Fitted | None = None) -> Pipeline:
-    """The pipeline that serves, with a model in force."""
-    pipeline = Pipelines(fold).of(Placement(name="default"))
+def default(fold: Fold, model: Fitted | None = None, taste: float = 0.0) -> Pipeline:
+    """The pipeline that serves, with a model in force; and with long-term taste beside it, of such a weight."""
+    sources = {**WEIGHTS, "taste": taste} if taste else None
+    pipeline = Pipelines(fold, taste=refitted(fold)).of(Placement(name="default", sources=sources))
     if model is not None and isinstance(pipeline.ranker, Learned):
         pipeline.ranker.adopt("fitted", model)
         if pipeline.ranker.model is None:
@@ -59,7 +61,8 @@ def default(fold: Fold, model: Fitted | None = None) -> Pipeline:
 
 def alone(source: str) -> Maker:
     """One source, nothing else."""
-    return lambda fold: Pipelines(fold).of(Placement(name="default", sources={source: 1.0}))
+    sources = {source: 1.0}
+    return lambda fold: Pipelines(fold, taste=refitted(fold)).of(Placement(name="default", sources=sources))
 
 
 def published(fold: Fold) -> Pipeline:
@@ -129,7 +132,49 @@ def _rows(name: str, ranking: Ranking, goal: str) -> list[Row]:
     ]
 
 
+def tasted(dataset: str, *, weight: float, seeds: int, questions: int) -> list[Row]:
+    """What long-term taste would do beside the default sources: why it is not among them."""
+    stream, settings = load(dataset, data_folder().parent, opened), Settings()
+    if stream.tested is None:
+        raise ValueError(f"{dataset} does not say what is for testing")
+    how, train = GatherSettings(judged=0.0, questions=questions), stream.only(~stream.tested)
+    systems: dict[str, Maker] = {}
+    for name, taste in (("without taste", 0.0), (f"taste {weight}", weight)):
+        make = partial(default, taste=taste)
+        examples = Gatherer(train, make, settings, worth_of(settings), how).gather().examples
+        systems[f"{name}, blended"] = make
+        for seed in SEEDS[:seeds]:
+            forest = lambdamart.fit(examples, FitSettings(seed=seed)).forest
+            systems[f"{name}, LambdaMART {seed}"] = partial(make, model=forest)
+    plan = Plan(systems=tuple(systems), protocol=Protocol.NEXT_ITEM, repeats=(Repeats.REMOVED,))
+    sheet = answers(stream, plan, Systems(systems, {}), settings)[0][Repeats.REMOVED]
+    found = {one.name: judge(lists, sheet.targets, 20) for one, lists in sheet.lists.items()}
+    rows = [row for name, ranking in found.items() for row in _rows(name, ranking, "")]
+    means = [
+        per_user(
+            sheet.subject,
+            np.mean([found[f"{name}, LambdaMART {seed}"].mrr for seed in SEEDS[:seeds]], axis=0),
+        )
+        for name in (f"taste {weight}", "without taste")
+    ]
+    gain = difference(*means)
+    if isinstance(gain, Estimate):
+        told = f"{gain.low:+.4f} to {gain.high:+.4f}"
+        rows.append(Row("gain by taste, LambdaMART, MRR@20", gain.value, told, ""))
+    return rows
+
+
 if __name__ == "__main__":
     from benchmarks.table import show
 
-    show("Rankers", run(*sys.argv[1:]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ranking", description=__doc__)
+    parser.add_argument("dataset", nargs="?", default="serenade_example")
+    parser.add_argument("--taste", type=float, default=0.0, help="only what taste of this weight would do")
+    parser.add_argument("--seeds", type=int, default=2, help="of the fits, with --taste")
+    parser.add_argument("--questions", type=int, default=20_000, help="to learn from, with --taste")
+    given = parser.parse_args()
+    if given.taste:
+        rows = tasted(given.dataset, weight=given.taste, seeds=given.seeds, questions=given.questions)
+        show("Taste beside the default sources", rows)
+    else:
+        show("Rankers", run(given.dataset))

@@ -23,7 +23,15 @@ import msgspec
 import pytest
 import typer
 
-from heedful.compose import fit_beside, keys_of, open_engine, read_settings, rotating, snapshot_beside
+from heedful.compose import (
+    fit_beside,
+    keys_of,
+    open_engine,
+    read_settings,
+    rotating,
+    snapshot_beside,
+    taste_beside,
+)
 from heedful.faces.cli.app import build as command_line
 from heedful.faces.cli.files import opened
 from heedful.faces.cli.opener import Opener
@@ -84,7 +92,7 @@ def quoted(text: str) -> set[str]:
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its full name."""
     root: Any = typer.main.get_command(
-        command_line(Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating))
+        command_line(Opener(open_engine, keys_of, snapshot_beside, fit_beside, taste_beside, rotating))
     )
     waiting = [("heedful", root)]
     while waiting:

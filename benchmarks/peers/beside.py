@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -79,24 +80,42 @@ class Played:
 
 
 def lists_of(task: Task, peers: Sequence[str] = NAMES) -> dict[str, list[NDArray[np.int32]]]:
-    """What each peer answers. One that is not there, or fails, is left out with a line on stderr."""
+    """What each peer answers. One that is not there, or fails, is left out with a line on stderr.
+
+    Answers are kept beside the peers, so that a run that was stopped goes on where it was, and a run of ours with
+    other settings asks nobody twice.
+    """
     python = interpreter()
     if python is None:
         print("peers skipped: there is no .venv-peers; `make peers` makes it", file=sys.stderr)
         return {}
-    found = {}
-    with TemporaryDirectory() as folder:
+    kept = python.parents[1] / "answers"
+    kept.mkdir(exist_ok=True)
+    name, found = _name_of(task), {}
+    with TemporaryDirectory(dir=kept) as folder:
         given = Path(folder, "task.npz")
         write_task(given, task)
         for peer in peers:
-            answer = Path(folder, f"{peer}.npz")
-            done = subprocess.run(
-                [python, HERE / "worker.py", peer, given, answer], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                why = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-                print(f"{peer} skipped: {why}", file=sys.stderr)
-                continue
+            answer = kept / f"{peer}-{name}.npz"
+            if not answer.is_file():
+                fresh = Path(folder, "lists.npz")
+                command = [str(python), str(HERE / "worker.py"), peer, str(given), str(fresh)]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    why = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+                    print(f"{peer} skipped: {why}", file=sys.stderr)
+                    continue
+                fresh.replace(answer)
             found[peer], fits, seconds = read_lists(answer)
-            print(f"{peer}: fitted {fits} times, {seconds:.0f} s in all", file=sys.stderr)
+            print(f"{peer}: fitted {fits} times, {seconds:.0f} s in all", file=sys.stderr, flush=True)
     return found
+
+
+def _name_of(task: Task) -> str:
+    """Of the task, of how peers are run, and of which: what a peer answers is a function of these."""
+    digest = blake2b(digest_size=8)
+    for file in ("worker.py", "requirements.txt"):
+        digest.update((HERE / file).read_bytes())
+    for column in task:
+        digest.update(column.tobytes())
+    return digest.hexdigest()

@@ -144,7 +144,7 @@ def wsknn(task: Task, events: int) -> Answer:
         if not session:
             return np.empty(0, dtype=np.int32)
         settings = {"number_of_recommendations": width}
-        found = library.predict(model, [session, [at] * len(session)], settings)
+        found = library.predict(model, [session, [at] * len(session)], settings) or []  # None for strangers
         return np.array([item for item, _ in found][:width], dtype=np.int32)
 
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,37 @@ def test_peers_that_are_not_there_are_skipped_with_one_line(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert "make peers" in said[0]
+
+
+def test_what_a_peer_answered_is_kept_and_who_fails_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = Path(__file__).parents[2]
+    (tmp_path / "peer.py").write_text(
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from benchmarks.peers.exchange import read_task, write_lists\n"
+        "_, _, _, peer, given, out = sys.argv\n"
+        "if peer == 'broken': sys.exit('no such peer')\n"
+        "task = read_task(Path(given))\n"
+        "with Path(__file__).with_suffix('.log').open('a') as log: log.write(peer)\n"
+        "write_lists(Path(out), [np.array([7, 8])[: len(task.trail_of(n))] for n in range(len(task))], 1, 0.5)\n"
+    )
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/peer.py" "{root}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("HEEDFUL_PEERS", str(python))
+    task = noted().task()
+    for _ in range(2):
+        found = lists_of(task, ("one", "broken"))
+        assert {name: [list(items) for items in lists] for name, lists in found.items()} == {
+            "one": [[7, 8], []]
+        }
+    assert (tmp_path / "peer.log").read_text() == "one"
+    assert capsys.readouterr().err.count("broken skipped: no such peer") == 2
+    other = noted()
+    other.answer(np.array([7], dtype=np.int32), 40, 20, 4)
+    lists_of(other.task(), ("one",))
+    assert (tmp_path / "peer.log").read_text() == "oneone"

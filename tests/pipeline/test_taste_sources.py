@@ -46,7 +46,7 @@ class Corner:
         sources: Sequence[Source] = (
             TimedNeighbours(Vstan(desk)),
             BoughtWith(Baskets(desk, fold.history)),
-            Taste(self.pasts, lambda: self.model),
+            Taste(self.pasts, lambda _: self.model),
             BuyAgain(due),
         )
         names = [source.name for source in sources]

@@ -27,7 +27,7 @@ from heedful.log.memory import MemoryLog
 from heedful.log.sealed import OpenedLog, SealedLog, StoringLog
 from heedful.log.sqlite import SqliteLog
 from heedful.log.until import Until
-from heedful.models.shelf import Shelf
+from heedful.models.shelf import Shelf, Version
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
@@ -50,6 +50,7 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
+from heedful.services.fit.taste import fit_taste, refitted
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -265,11 +266,26 @@ def fit_beside(
             only = placement or None
             return gather(allowed, lambda: fold, features, objective, placement=only, least=how.exposures)
 
+        def replayed(fold: Fold) -> Pipeline:
+            return Pipelines(fold, taste=refitted(fold)).of(defined)
+
         return refit(
-            stream, then.end().encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
+            stream, then.end().encode(), shelf, replayed, settings,
             objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
             how=how, exposures=shown, era=era, force=force, told=progress,
         )  # fmt: skip
+
+
+def taste_beside(where: Path, *, seed: int = 7, progress: Progress | None = None) -> Version:
+    """Fit long-term taste to the log of a data folder, beside a running server too, and put it in force.
+
+    Raises NotFound, Invalid where there is too little to learn from, SettingsError, Corrupt, OSError.
+    """
+    shelf = Shelf(Folder(where / "models"))
+    era, settings = shelf.era(), read_settings(where)
+    with log_beside(where, settings) as (log, vault):
+        fold = _folded_beside(where, log, Until(log, log.end()), vault, settings, progress)
+        return fit_taste(fold, fold.cursor.encode(), shelf, seed=seed, era=era)
 
 
 def _folded_beside(
@@ -412,7 +428,9 @@ def _engine(
         stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
         vault=stores.vault,
         snapshots=stores.snapshots,
-        models=None if shelf is None else Models(shelf, pipelines.look, every=settings.models.fit_every),
+        models=None
+        if shelf is None
+        else Models(shelf, pipelines.look, every=settings.models.fit_every, tasting=pipelines.tasting),
         snapshot_every=settings.snapshot_every,
         retention_days=settings.retention_days,
         clock=clock,
@@ -494,6 +512,7 @@ def main() -> None:
     from heedful.faces.cli.app import run  # in-process users do not pay for the command line
     from heedful.faces.cli.opener import Opener
 
-    sys.exit(
-        run(Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating, replaying, read_settings))
+    opener = Opener(
+        open_engine, keys_of, snapshot_beside, fit_beside, taste_beside, rotating, replaying, read_settings
     )
+    sys.exit(run(opener))

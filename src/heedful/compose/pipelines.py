@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
@@ -35,6 +35,7 @@ from heedful.pipeline.sources import (
 )
 from heedful.pipeline.taste_source import Taste
 from heedful.pipeline.visit_sources import BoughtWith, SharedPast, TimedNeighbours
+from heedful.services.fit.taste import TASTE
 from heedful.views.baskets import Baskets
 from heedful.views.companions import Companions
 from heedful.views.content import Content
@@ -49,6 +50,7 @@ from heedful.views.traits import Traits
 from heedful.views.vstan import Vstan
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.placement import Placement
+from heedful.vocabulary.time import Instant
 
 WEIGHTS = {
     "vstan": 1.0,
@@ -71,8 +73,7 @@ POPULAR = ("trending_1d", "trending_7d")
 """The sources for people who are held out: nothing that goes by a person or a page."""
 
 RANKER = "ranker"
-TASTE = "taste"
-"""Places on the shelf of models. A placement has its own ranker at `ranker:<name>`, or else the general one."""
+"""The place on the shelf of models. A placement has its own ranker at `ranker:<name>`, or else the general one."""
 
 MOST_PIPELINES = 32
 """Choices of sources whose pipelines are kept; drafts bring ever new ones."""
@@ -89,13 +90,22 @@ class Pipelines:
     """The pipelines over one fold. They share readers, and the fitted models that are in force.
 
     shelf: where fitted models are kept; None for none.
+    taste: in a replay, the model of long-term taste at a moment, in place of the shelf's.
     """
 
-    def __init__(self, fold: Fold, shelf: Shelf | None = None) -> None:
+    def __init__(
+        self,
+        fold: Fold,
+        shelf: Shelf | None = None,
+        *,
+        taste: Callable[[Instant], Factors | None] | None = None,
+    ) -> None:
         self._fold, self._shelf = fold, shelf
         self._traits, self._content = Traits(fold.catalogue, fold.items), Content(fold.catalogue, fold.items)
         self._kin = Kinship(self._traits, self._content)
         self._taste: Factors | None = None
+        self._taste_id = ""
+        self._tastes = False
         self._made: dict[tuple[object, ...], Pipeline] = {}
         # Whoever holds a pipeline that is kept here no longer must not go on with an old model.
         self._rankers: WeakKeyDictionary[Learned, str] = WeakKeyDictionary()
@@ -115,7 +125,7 @@ class Pipelines:
             SimilarContent(self._content, fold.items),
             Fresh(self._content, self._traits, fold.sessions),
             BuyAgain(self._due),
-            Taste(pasts, lambda: self._taste),
+            Taste(pasts, taste or (lambda _: self._taste)),
             TrendingInCategory(fold.trends, fold.catalogue, "7d"),
             Trending(fold.trends, "6h"),
             Trending(fold.trends, "1d"),
@@ -135,6 +145,7 @@ class Pipelines:
             if len(self._made) == MOST_PIPELINES:
                 self._made.pop(next(iter(self._made)))
             pipeline, ranker = self._build(weights)
+            self._tastes = self._tastes or weights.get(Taste.name, 0.0) > 0.0
             self._made[key] = pipeline
             self._rankers[ranker] = placement.name
             self._adopt(placement.name, ranker)
@@ -143,6 +154,10 @@ class Pipelines:
     def popular(self) -> Pipeline:
         """What people get who are held out."""
         return self._build({name: WEIGHTS[name] for name in POPULAR})[0]
+
+    def tasting(self) -> bool:
+        """Whether any placement that was asked for goes by long-term taste."""
+        return self._tastes
 
     def refresh(self) -> None:
         """Bring what is derived from the catalogue up to date, so that the next question does not wait for it."""
@@ -157,7 +172,7 @@ class Pipelines:
         if stamp == self._stamp:
             return False
         self._stamp = stamp
-        self._taste = self._tasted()
+        self._taste_id, self._taste = self._tasted()
         for ranker, placement in list(self._rankers.items()):
             self._adopt(placement, ranker)
         return True
@@ -170,16 +185,17 @@ class Pipelines:
             if found is not None and found.version is not None and found.ranker is not None:
                 ranker.adopt(found.version.id, found.ranker)
 
-    def _tasted(self) -> Factors | None:
+    def _tasted(self) -> tuple[str, Factors | None]:
         if self._shelf is None:
-            return None
+            return "", None
         try:
             version = self._shelf.in_force(TASTE)
             if version is None:
-                return None
-            return factors.restore(version.facts.kind, self._shelf.arrays(version.id), self._fold.items)
+                return "", None
+            arrays = self._shelf.arrays(version.id)
+            return version.id, factors.restore(version.facts.kind, arrays, self._fold.items)
         except (HeedfulError, OSError):
-            return None  # damaged: serve without
+            return "", None  # damaged: serve without
 
     def _build(self, weights: Mapping[str, float]) -> tuple[Pipeline, Learned]:
         """A pipeline with the sources that have a weight; what fills up is always there."""
@@ -216,6 +232,7 @@ class Pipelines:
             arrangements=arranged,
             twins=NotTwice(self._kin, fold.items, titles=False),
             exploration=explored,
+            taste=(lambda: self._taste_id) if weights.get(Taste.name, 0.0) > 0.0 else str,
         )
         return pipeline, ranker
 

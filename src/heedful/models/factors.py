@@ -18,8 +18,9 @@ from heedful.models.sample import Sample
 from heedful.views.dictionary import Items
 from heedful.vocabulary.errors import Corrupt
 
-SMALL = 10_000
-"""Up to so many items are fitted by EASE: a matrix of 400 MB, inverted in less than a minute on two cores."""
+SMALL = 5_000
+"""Up to so many items are fitted by EASE: a matrix of 100 MB, inverted in seconds on one core. A ranker's
+replay fits taste a dozen times, and the time grows with the third power."""
 LARGE = 50_000
 """At most so many items, the most touched, are fitted by factors: their relations grow with the square."""
 

@@ -29,6 +29,10 @@ WIDE = 2_000
 """What a fallback is asked for when the request has a condition of its own, which few items may meet."""
 
 
+WITH_TASTE = "+taste:"
+"""Between the two ids of what scored."""
+
+
 class Stage(NamedTuple):
     """What one component did. considered = kept + removed.
 
@@ -75,6 +79,7 @@ class Pipeline:
     candidates: the columns of the last question, one per source and then per fallback.
     arrangements: puts the ranked in order, as the placement asks. twins: removes what a better one stands for.
     exploration: lets chance into as many places as the placement gives it, in such a share of answers.
+    taste: the id of the model of long-term taste that a source answers from now, or "".
     """
 
     items: Items
@@ -87,6 +92,13 @@ class Pipeline:
     twins: Filter
     exploration: Callable[[float], Exploration]
     width: int = 60
+    taste: Callable[[], str] = str
+
+    @property
+    def model(self) -> str:
+        """What scored, with its version: the ranker, and the taste beside it where there is one."""
+        taste = self.taste()
+        return f"{self.ranker.name}{WITH_TASTE}{taste}" if taste else self.ranker.name
 
     @property
     def names(self) -> tuple[str, ...]:

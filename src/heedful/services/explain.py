@@ -27,6 +27,7 @@ def trace(pipeline: Pipeline, slate: Slate, context: Context, spot: Spot, *, hel
         "placementVersion": spot.version,
         "holdout": held,
         "model": ranker.name,
+        **({"taste": taste} if (taste := pipeline.taste()) else {}),
         "trail": [ids[item] for item in context.trail.tolist()],
         "stages": [
             {

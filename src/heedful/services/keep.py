@@ -89,7 +89,7 @@ class KeepDecisions:
             personalized=answer.personalized,
             holdout=answered.held,
             policy=slate.policy,
-            model=pipeline.ranker.name,
+            model=pipeline.model,
             behind=answer.behind,
             degraded=answer.degraded,
             limit=answered.limit,

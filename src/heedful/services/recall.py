@@ -8,6 +8,7 @@ import msgspec
 
 from heedful.log.codec import decode
 from heedful.models.variants.draw import UNITS
+from heedful.pipeline.pipeline import WITH_TASTE
 from heedful.pipeline.reasons import Reasons
 from heedful.views.fold import Fold
 from heedful.views.variant_facts import is_about_variants
@@ -65,13 +66,15 @@ def _chosen(record: Record, event: Event) -> RecalledDecision:
 
 def _said(record: Record, event: Event, reason: Callable[[str, ItemId | None], Reason]) -> RecalledDecision:
     kept = decode_decision(event.properties)
+    model, _, taste = kept.model.partition(WITH_TASTE)
     return RecalledDecision(
         decision_id=DecisionId(event.decision),
         at=iso(record.at),
         placement=kept.placement,
         placement_version=kept.placement_version,
         policy=kept.policy,
-        model=kept.model,
+        model=model,
+        taste=taste,
         user_id=event.user or None,
         anonymous_id=event.anonymous or None,
         subject=record.subject.hex(),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from heedful.models.measures.intervals import Estimate, median, ratio
 from heedful.models.measures.slates import discounts, exposure_gini, miscalibration, varied
+from heedful.pipeline.pipeline import WITH_TASTE
 from heedful.views.catalogue import UNKNOWN, UNPUBLISHED
 from heedful.views.fold import Fold
 from heedful.views.outcomes import ANSWERS
@@ -43,7 +44,7 @@ class Selection:
         wanted = [
             group.holdout == holdout
             and asked.placement in (None, group.placement)
-            and asked.policy in (None, group.policy, group.model)
+            and asked.policy in (None, group.policy, group.model, *group.model.split(WITH_TASTE))
             for group in outcomes.groups
         ]
         self.groups = np.array(wanted, dtype=np.bool_)

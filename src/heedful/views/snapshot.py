@@ -21,7 +21,7 @@ from heedful.vocabulary.errors import Corrupt
 
 _MAGIC = b"HEEDSNP1"
 _ALIGN = 64
-_ALLOWED = frozenset({"|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f8"})
+_ALLOWED = frozenset({"|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8"})
 
 
 class _Entry(msgspec.Struct, frozen=True):

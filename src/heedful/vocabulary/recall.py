@@ -38,6 +38,7 @@ class RecalledDecision(msgspec.Struct, frozen=True, rename="camel", omit_default
     position: what the answer had seen. holdout: whether the person gets no personal answers, to compare with.
     counts_as_shown, window_minutes, purchase_window_minutes: how reactions are credited to it.
     variant, variants: for a choice among variants, which one it was and how likely each had been.
+    taste: the id of the model of long-term taste that a source answered from, where there was one.
     arms: the experiments in force and the arm of each. full: whether all candidates were kept with features.
     """
 
@@ -67,3 +68,4 @@ class RecalledDecision(msgspec.Struct, frozen=True, rename="camel", omit_default
     full: bool
     variant: str = ""
     variants: dict[str, float] = {}
+    taste: str = ""

@@ -17,6 +17,7 @@ from heedful.compose import (
     replaying,
     rotating,
     snapshot_beside,
+    taste_beside,
 )
 from heedful.faces.cli.app import run
 from heedful.faces.cli.opener import Opener
@@ -38,7 +39,9 @@ def heedful(*arguments: object) -> Said:
     """Run one command here. The logs go back to where they went before."""
     before = structlog.get_config()
     out, err = io.StringIO(), io.StringIO()
-    opener = Opener(open_engine, keys_of, snapshot_beside, fit_beside, rotating, replaying, read_settings)
+    opener = Opener(
+        open_engine, keys_of, snapshot_beside, fit_beside, taste_beside, rotating, replaying, read_settings
+    )
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = run(opener, [str(argument) for argument in arguments])

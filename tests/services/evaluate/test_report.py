@@ -183,3 +183,9 @@ def test_a_pipeline_learns_what_a_crowd_does_next() -> None:
     systems = Systems({"default": pipeline_of}, {})
     (table,) = reported(stream, systems, k=1, warm_up=0.1).tables
     assert table.rows[0].figures["hit_rate"].value == 1.0
+
+
+def test_a_pipeline_and_a_baseline_may_not_have_one_name() -> None:
+    with pytest.raises(Invalid, match="vstan: the name of a pipeline and of a baseline") as refused:
+        Systems({"vstan": pipeline_of}, {"vstan": lambda idle: Always(0, 1)})
+    assert refused.value.code == "system_ambiguous"

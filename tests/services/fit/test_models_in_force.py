@@ -13,7 +13,8 @@ from heedful.compose.pipelines import MOST_PIPELINES, Pipelines
 from heedful.faces.client import Client
 from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
-from heedful.services.fit.models import Models
+from heedful.services.fit.models import RANKER, Models
+from heedful.services.fit.taste import TASTE
 from heedful.vocabulary.errors import Invalid, NotFound
 from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.recommendation import RecommendAnswer
@@ -159,21 +160,26 @@ def test_a_damaged_model_is_not_used(folder: Path, shop: Client) -> None:
     assert asked(shop, parted(shop)[0][0])[1]["model"] == "blend"
 
 
-def test_a_fit_is_due_when_enough_came_and_the_log_has_grown_by_half(folder: Path, shop: Client) -> None:
+def test_a_ranker_is_due_when_enough_came_and_the_log_has_grown_by_half(folder: Path, shop: Client) -> None:
     shelf = Shelf(Folder(folder / "models"))
 
-    def models(every: int) -> Models:
-        return Models(shelf, lambda: False, every=every)
+    def due(every: int, *places: int, begun: int = 0) -> list[bool]:
+        models = Models(shelf, lambda: False, every=every)
+        if begun:
+            models.begun(RANKER, begun)
+        found = []
+        for place in places:
+            models.begun(TASTE, place)  # which is due sooner, and goes first
+            found.append(models.due(place) == RANKER)
+        return found
 
-    assert [models(100).due(place) for place in (0, 99, 100, 5_000)] == [False, False, True, True]
-    assert not models(0).due(10_000)
+    assert due(100, 0, 99, 100, 5_000) == [False, False, True, True]
+    assert due(0, 10_000) == [False]
     fit_beside(folder, kind="linear")
     fitted_at = shop.engine.place()
     assert fitted_at > 200
-    known = models(100)
-    assert [known.due(place) for place in (fitted_at + 100, fitted_at * 3 // 2 + 1)] == [False, True]
-    known.begun(fitted_at * 3 // 2 + 1)
-    assert not known.due(fitted_at * 2)
+    assert due(100, fitted_at + 100, fitted_at * 3 // 2 + 1) == [False, True]
+    assert due(100, fitted_at * 2, begun=fitted_at * 3 // 2 + 1) == [False]
 
 
 def test_a_pipeline_that_is_kept_no_longer_still_takes_up_what_is_promoted(folder: Path) -> None:

@@ -15,6 +15,8 @@ from heedful.models.metrics.intervals import Estimate, Refusal
 from heedful.models.shelf import Shelf, Version
 from heedful.objects.folder import Folder
 from heedful.services.administer import TERMINAL
+from heedful.services.fit.taste import TASTE
+from heedful.vocabulary.errors import Invalid
 
 app = typer.Typer(help="Fit, list, show, promote and roll back fitted models.", no_args_is_help=True)
 
@@ -29,13 +31,27 @@ _SHOWN = 10
 def fit(
     context: typer.Context,
     data: Data,
-    kind: Annotated[str, typer.Option(help="lambdamart, or linear, which is plainer.")] = "lambdamart",
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="lambdamart; linear, which is plainer; or taste, no ranker but what fits whole pasts."
+        ),
+    ] = "lambdamart",
     placement: Annotated[str, typer.Option(help="Fit for this placement's own objective and sources.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="All chance comes from it.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Promote it even if it is worse.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a ranker to the log by replay, judge it beside the one in force, and promote it if it is not worse."""
+    """Fit a ranker to the log by replay, judge it beside the one in force, and promote it if it is not worse.
+
+    With `--kind taste`, fit what items say of each other over whole pasts, and put it in force.
+    """
+    if kind == TASTE:
+        if placement or force:
+            raise Invalid("option_unused", "a taste is for all placements, and is judged by no replay")
+        with progress() as told:
+            _say(opener_of(context).taste(there(data), seed=seed, progress=told), as_json)
+        return
     with progress() as told:
         verdict = opener_of(context).fit(
             there(data), kind=kind, placement=placement, seed=seed, force=force, progress=told

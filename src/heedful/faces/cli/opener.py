@@ -11,6 +11,7 @@ from typing import Annotated, cast
 import typer
 
 from heedful.log.log import LogReader
+from heedful.models.shelf import Version
 from heedful.records.keys import Keys
 from heedful.services.administer import Administer
 from heedful.services.engine import Engine
@@ -41,6 +42,7 @@ class Opener:
     keys: the API keys of a folder, and those made just now as (kind, key), to be shown once.
     snapshot: brings a folder's newest snapshot up to date beside a running server.
     fit: fits a ranker to a folder's log, beside a running server too (`compose.fit_beside`).
+    taste: fits long-term taste to a folder's log in the same way (`compose.taste_beside`).
     rotating: opens the keys of a folder, beside a running server too.
     replaying: what `heedful replay` compares, and how it reads a log.
     settings: a folder's settings; the defaults when left out.
@@ -50,6 +52,7 @@ class Opener:
     keys: Callable[[Path], tuple[Keys, list[tuple[str, str]]]]
     snapshot: Callable[..., str | None]
     fit: Callable[..., Verdict]
+    taste: Callable[..., Version]
     rotating: Callable[[Path], AbstractContextManager[RotateKeys]]
     replaying: Callable[[], Replaying] | None = None
     settings: Callable[[Path], Settings] | None = None

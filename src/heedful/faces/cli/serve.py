@@ -20,12 +20,16 @@ from heedful.faces.http.serve import Server, ServeSettings, loopback
 from heedful.records.keys import Keys
 from heedful.services.administer import TERMINAL, Administer
 from heedful.services.engine import Engine
+from heedful.services.fit.models import RANKER
+from heedful.services.fit.taste import TASTE
 from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.settings import Settings
 
 _log = structlog.get_logger("heedful.serve")
 
 _WATCH_SECONDS = 0.25
+_FITS = {RANKER: (), TASTE: ("--kind", TASTE)}
+"""What is said to `heedful models fit` for each."""
 
 Ready = Callable[[str, Engine], None]
 """Told the address once the server listens."""
@@ -131,9 +135,9 @@ async def _watch(engine: Engine, server: Server, data: Path) -> None:
             elif child is None and engine.wants_snapshot():
                 engine.snapshot_at = engine.place()
                 work, child = "snapshot", await _beside("snapshot", "--data", str(data))
-            elif child is None and models is not None and models.due(engine.place()):
-                models.begun(engine.place())
-                work, child = "fit", await _beside("models", "fit", "--data", str(data))
+            elif child is None and models is not None and (due := models.due(engine.place())):
+                models.begun(due, engine.place())
+                work, child = "fit", await _beside("models", "fit", "--data", str(data), *_FITS[due])
     finally:
         if child is not None and child.returncode is None and work == "fit":
             child.terminate()  # a fit can begin again; a snapshot is soon done

@@ -1,6 +1,7 @@
 """How sure a figure is. The person is the unit: what one person sees and does is not independent.
 
-All intervals are of 95%. Inputs are one entry per person, float64 (n,) or int64 (n,).
+All intervals are of 95%. Inputs are one entry per person, float64 (n,) or int64 (n,). What replay computes by the
+same formulae stands in `models.metrics.intervals`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.models.metrics.intervals import linearised, normal_quantile, reach_of
+
 LEVEL = 0.95
-_Z = 1.959963984540054
+_Z = normal_quantile(LEVEL)
 _DRAWS = 200
 
 Column = NDArray[Any]
@@ -26,18 +29,14 @@ class Estimate(NamedTuple):
 
 
 def ratio(numerator: Column, denominator: Column) -> Estimate:
-    """Sum over sum, by the delta method clustered by person (Deng, Knoblich, Lu, KDD 2018, section 3).
+    """Sum over sum, by the delta method clustered by person, as in replay.
 
-    With R the ratio, a person's residual is (numerator - R denominator) / mean denominator, and the variance
-    of R is the sum of squared residuals / (n (n - 1)). Raises ZeroDivisionError where there is nothing to
-    divide by.
+    Raises ZeroDivisionError where there is nothing to divide by.
     """
-    people, below = len(denominator), float(denominator.sum())
-    if below == 0:
+    if float(denominator.sum()) == 0:
         raise ZeroDivisionError("the denominators add up to 0")
-    value = float(numerator.sum()) / below
-    residuals = (numerator - value * denominator) / (below / people)
-    reach = _Z * float(np.sqrt((residuals**2).sum() / (people * max(1, people - 1))))
+    value, residuals = linearised(numerator, denominator)
+    reach = reach_of(residuals, LEVEL)
     return Estimate(value, value - reach, value + reach)
 
 

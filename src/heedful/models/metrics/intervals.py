@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,24 +167,36 @@ def jackknife(
     without = np.array([statistic(group != left_out) for left_out in range(groups)])
     error = float(np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum()))
     value = float(statistic(np.ones(len(users), dtype=np.bool_)))
-    reach = _quantile(level) * error
+    reach = normal_quantile(level) * error
     return Estimate(value, value - reach, value + reach, len(people), len(users), level)
 
 
+def linearised(numerator: NDArray[Any], denominator: NDArray[Any]) -> tuple[float, Values]:
+    """Sum over sum, and every person's share in its error, float64 (u,), with mean 0.
+
+    numerator, denominator: an entry a person, (u,); the denominators must not add up to 0.
+    """
+    value = float(numerator.sum() / denominator.sum())
+    return value, (numerator - value * denominator) / denominator.mean()
+
+
+def reach_of(residuals: Values, level: float = 0.95) -> float:
+    """How far the normal interval goes to either side, from one residual a person, float64 (u,)."""
+    people = len(residuals)
+    return normal_quantile(level) * float(np.sqrt((residuals**2).sum() / (people * max(1, people - 1))))
+
+
 def _linearised(sums: Sums) -> tuple[float, Values]:
-    """The ratio, and every person's share in its error, float64 (u,), with mean 0."""
-    value = float(sums.numerator.sum() / sums.denominator.sum())
-    return value, (sums.numerator - value * sums.denominator) / sums.denominator.mean()
+    return linearised(sums.numerator, sums.denominator)
 
 
 def _normal(value: float, residuals: Values, sums: Sums, level: float) -> Estimate:
-    people = len(residuals)
-    error = float(np.sqrt((residuals**2).sum() / (people * (people - 1))))
-    reach = _quantile(level) * error
-    return Estimate(value, value - reach, value + reach, people, int(sums.events.sum()), level)
+    reach = reach_of(residuals, level)
+    return Estimate(value, value - reach, value + reach, len(residuals), int(sums.events.sum()), level)
 
 
-def _quantile(level: float) -> float:
+def normal_quantile(level: float) -> float:
+    """How many standard errors the interval of `level` goes to either side. Raises ValueError outside (0, 1)."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}, and must be between 0 and 1")
     return NormalDist().inv_cdf((1 + level) / 2)

@@ -33,6 +33,13 @@ class Systems:
     pipelines: Mapping[str, Callable[[Fold], Pipeline]]
     baselines: Mapping[str, Callable[[int], Baseline]]
 
+    def __post_init__(self) -> None:
+        """Raises Invalid (`system_ambiguous`) where a pipeline and a baseline have the same name."""
+        if both := sorted(set(self.pipelines) & set(self.baselines)):
+            raise Invalid(
+                "system_ambiguous", f"{', '.join(both)}: the name of a pipeline and of a baseline; rename one"
+            )
+
     @property
     def names(self) -> tuple[str, ...]:
         return (*self.pipelines, *self.baselines)
