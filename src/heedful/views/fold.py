@@ -32,6 +32,7 @@ from heedful.views.outcomes import Outcomes
 from heedful.views.repeats import Repeats
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
+from heedful.views.trials import Trials
 from heedful.views.variants import WINDOWS, Variants
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
@@ -82,6 +83,7 @@ class Fold:
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
         self.variants = Variants(self.history, self.subjects, self.kinds, windows)
+        self.trials = Trials(self.history, self.outcomes, self.subjects, self.kinds)
         self.lawful = Lawful(self.subjects, judge)
         self.cursor = Cursor()
         self.floor = NO_FLOOR
@@ -94,6 +96,7 @@ class Fold:
             self.history,
             self.outcomes,
             self.variants,
+            self.trials,
             self.lawful,
             self._interpreter,
             self._records_of,
@@ -106,7 +109,9 @@ class Fold:
     @property
     def views(self) -> tuple[View, ...]:
         """The views that count rows, in the order in which they must be told: others read the history."""
-        return self.history, self.sessions, self.trends, self.repeats, self.outcomes, self.variants
+        return (
+            self.history, self.sessions, self.trends, self.repeats, self.outcomes, self.variants, self.trials,
+        )  # fmt: skip
 
     def apply(self, batch: Sequence[Stored]) -> None:
         """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.
@@ -301,6 +306,7 @@ class Fold:
         self.catalogue.apply(added.changes)
         given, taken = self._resolve_orders(added, removed)
         self.variants.unlearn(removed.shown, removed.reactions)
+        self.trials.unlearn(removed.exposures, removed.trials)
         for rows in (self._interpreter.rows(removed), columns(taken)):
             self._feed.tell("retract", self._feed.as_held(rows))
         if (taken_facts := self._interpreter.facts(removed, self.outcomes)) is not None:
@@ -309,6 +315,7 @@ class Fold:
             self._feed.rejudge(self.lawful.change(removed.consents, added.consents))
         new = self._feed.judged(self._interpreter.rows(added), added.carried)
         bought = self._feed.of_orders(columns(given), added.carried)
+        self.trials.learn((), added.trials)
         self._feed.learn(added, new)
         for rows in (new, bought):
             self._feed.tell("apply", rows)

@@ -109,6 +109,7 @@ class VariantDecision(msgspec.Struct, frozen=True, gc=False):
     parts: the probabilities in units of 2^-32, in the order of `variants`; they add up to 2^32 and are what
         `models.variants.draw` chose from with `seed`.
     cell, features: what the statistics are kept under (`models.variants.features`).
+    arms: (experiment, arm) in force.
     """
 
     placement: str
@@ -122,3 +123,4 @@ class VariantDecision(msgspec.Struct, frozen=True, gc=False):
     position: str
     personalized: bool
     degraded: bool
+    arms: list[tuple[str, str]] = []
