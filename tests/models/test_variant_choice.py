@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from heedful.models.variants.draw import UNITS, draw, parts_of, probability
@@ -131,6 +131,8 @@ def test_lines_are_ridge_regressions_around_the_common_one() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 3_000), st.floats(0, 1)), min_size=2, max_size=6), st.booleans())
+@example([(1.0, 0.875), (746.0, 0.8125)], True)  # one belief is steep at 1
+@example([(0.0, 0.0), (3_000.0, 0.999), (3.0, 0.0)], True)
 def test_thompson_gives_each_variant_the_share_of_draws_in_which_it_is_best(
     seen: list[tuple[float, float]], binary: bool
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from heedful.pipeline.conditions import QUESTION, All, Condition, Not, Where, matcher
+from heedful.vocabulary.conditions import QUESTION, Condition, test_of
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.time import DAY, HOUR, Instant
 
@@ -32,16 +32,7 @@ When: TypeAlias = Callable[[Surroundings], bool]
 
 def compiled_when(condition: Condition) -> When:
     """A function that says whether `condition` holds for a question. It never fails."""
-    if isinstance(condition, Where):
-        read, matches = _reader(condition.field), matcher(condition.op, condition.value)
-        return lambda around: matches(read(around))
-    if isinstance(condition, Not):
-        inner = compiled_when(condition.condition)
-        return lambda around: not inner(around)
-    tests = tuple(compiled_when(part) for part in condition.conditions)
-    if isinstance(condition, All):
-        return lambda around: all(test(around) for test in tests)
-    return lambda around: any(test(around) for test in tests)
+    return test_of(condition, _reader)
 
 
 def _reader(field: str) -> Callable[[Surroundings], Any]:

@@ -25,7 +25,7 @@ def chances_of_being_best(beliefs: Beliefs) -> Real:
     if len(beliefs.means) == 1:
         return np.ones(1)
     if beliefs.beta is not None:
-        return _of_beta(beliefs.beta[0], beliefs.beta[1], beliefs.means / beliefs.worth)
+        return _of_beta(beliefs.beta[0], beliefs.beta[1])
     return _of_normal(beliefs.means, np.maximum(beliefs.deviations, _LEAST))
 
 
@@ -34,11 +34,11 @@ def _of_normal(means: Real, deviations: Real) -> Real:
     return _integrated(grid, -0.5 * ((grid - means[:, None]) / deviations[:, None]) ** 2)
 
 
-def _of_beta(a: Real, b: Real, means: Real) -> Real:
-    deviations = np.sqrt(means * (1.0 - means) / (a + b + 1.0))
-    points = means[:, None] + deviations[:, None] * _NODES
-    grid = np.unique(np.clip(points, _LEAST, 1.0 - _LEAST))
-    return _integrated(grid, (a[:, None] - 1.0) * np.log(grid) + (b[:, None] - 1.0) * np.log1p(-grid))
+def _of_beta(a: Real, b: Real) -> Real:
+    # Over the log-odds x, where the density is in proportion to t^a (1 - t)^b: smooth and falling at both ends
+    # also where the density over t is steep at 0 or 1.
+    grid = np.unique(np.log(a / b)[:, None] + np.sqrt(1.0 / a + 1.0 / b)[:, None] * _NODES)
+    return _integrated(grid, -a[:, None] * np.logaddexp(0.0, -grid) - b[:, None] * np.logaddexp(0.0, grid))
 
 
 def _integrated(grid: Real, logs: Real) -> Real:
