@@ -1,1 +1,2 @@
-"""Whether it helps: who gets which arm, what a flag says, and what may be concluded from it."""
+"""Knowing whether it helps: who gets which arm (`assignment`, `flags`, `interleaving`), and what came of it
+(`inference`, `off_policy`). Pure functions of definitions and sums; a sibling of models, surveys and privacy."""
