@@ -33,6 +33,7 @@ from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -74,7 +75,12 @@ class ConstantEngine:
         ]
         self._answer = RecommendAnswer(DecisionId("d-1"), slate, True, "v1.1", False)
 
-    def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
+    def consent(self, user: str, anonymous: str) -> ConsentAnswer:
+        return ConsentAnswer([], {}, [])
+
+    def collect(
+        self, method: str, body: bytes, source: str, done: Done[CollectAnswer], *, gpc: bool = False
+    ) -> None:
         done(self._collected)
 
     def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:

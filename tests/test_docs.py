@@ -32,6 +32,7 @@ from heedful.faces.http.problem import KINDS
 from heedful.models.measures.catalogue import definitions
 from heedful.records.keys import KeyKind
 from heedful.services.columns import Columns, Table
+from heedful.vocabulary.consent import PrivacySettings
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.kinds import BUILT_IN, DEFAULT_MEANINGS, Meaning
@@ -128,11 +129,19 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics", "models"}
+    wanted = set(Settings.__struct_fields__) - {
+        "catalogue",
+        "decisions",
+        "kinds",
+        "metrics",
+        "models",
+        "privacy",
+    }
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"models.{name}" for name in ModelSettings.__struct_fields__}
+    wanted |= {f"privacy.{name}" for name in PrivacySettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}
     explained = [
         next(iter(quoted(row[0])), "") for row in rows_of(sections("docs/settings.md")["settings.toml"])
@@ -170,7 +179,7 @@ def routes() -> set[tuple[str, str]]:
 def test_every_route_is_listed_and_no_other(routes: set[tuple[str, str]]) -> None:
     listed = set()
     for row in rows_of(sections("docs/api.md")["Routes"]):
-        words = re.findall(r"\b(GET|POST|PUT|DELETE)\b|(/[\w./{}]+)", row[0])
+        words = re.findall(r"\b(GET|POST|PUT|DELETE)\b|(/[\w./{}-]+)", row[0])
         methods = {method for method, _ in words if method}
         listed |= {(method, path) for _, path in words if path for method in methods}
     assert listed == routes

@@ -35,7 +35,16 @@ def test_it_agrees_and_counts_what_it_read(tmp_path: Path) -> None:
         found = shop.engine.verify(told.append)
         assert found.agrees
         assert found.events == shop.engine.place() == told[-1]
-        views = {"history", "sessions", "trends", "repeats", "outcomes", "variants", "catalogue", "orders"}
+        views = {
+            "history",
+            "sessions",
+            "trends",
+            "repeats",
+            "outcomes",
+            "variants",
+            "catalogue",
+            "orders",
+        } | {"consents"}
         assert found.live.keys() == views
     with Shop(tmp_path) as shop:
         assert shop.verify().events == found.events + 1  # the decision came with the closing

@@ -17,11 +17,11 @@ from heedful.privacy.lawfulness import allowed
 from heedful.privacy.signals import signals_of
 from heedful.views.fold import Fold
 from heedful.views.lawful import OPEN, Judge
-from heedful.vocabulary.consent import ANALYTICS, BUILT_IN, LEARNING, ConsentChange, PrivacySettings
+from heedful.vocabulary.consent import ANALYTICS, BUILT_IN, LEARNING, Age, ConsentChange, PrivacySettings
 from heedful.vocabulary.decision import Decision, encode_decision
 from heedful.vocabulary.event import Event, Line, Record, Stored, position
 from heedful.vocabulary.ids import NOBODY, EventId, ItemId, SubjectId
-from heedful.vocabulary.kinds import CANCEL, CLICK, DECISION, PURCHASE, REFUND, TRIAL, VIEW
+from heedful.vocabulary.kinds import CANCEL, CLICK, DECISION, IDENTIFY, PURCHASE, REFUND, TRIAL, VIEW
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 from tests.views.test_fold import ITEMS, NAMES, PEOPLE, Kept, stored, trials
 
@@ -29,6 +29,10 @@ HERE = PrivacySettings(jurisdiction="DE")
 ELSEWHERE = PrivacySettings(consent="elsewhere")
 AMERICA = PrivacySettings(jurisdiction="US-CA", strict_gpc=True)
 BEGINNING = DAY
+TRAITS: tuple[dict[str, Any], ...] = (
+    {"age": 14}, {"age": 40}, {"ageBracket": "teen"}, {"jurisdiction": "US"}, {"jurisdiction": "GB", "age": "15"},
+    {"jurisdiction": 7}, {"plan": "gold"}, {"age": -3},
+)  # fmt: skip
 
 
 @cache
@@ -71,13 +75,15 @@ def records(draw: st.DrawFn, *, orders: bool = True) -> list[Record]:
         at = Instant(BEGINNING + draw(st.integers(0, 9)) * 10 * MINUTE)
         received = Instant(at + draw(st.integers(0, 3)) * 10 * MINUTE)
         identity = EventId(f"s:{draw(st.integers(0, 11)) if orders else number}")
-        sort = draw(st.integers(0, 6))
-        if sort == 6:
+        sort = draw(st.integers(0, 7))
+        if sort == 7:
             said = Event(kind=TRIAL, properties=msgspec.json.encode(draw(trials())))
             made.append(Record(identity, NOBODY, at, at, Instant(0), received, encode(said)))
             continue
         if sort <= 1:
             event = draw(choices())
+        elif sort == 6:
+            event = Event(kind=IDENTIFY, traits=msgspec.json.encode(draw(st.sampled_from(TRAITS))))
         elif sort == 2:
             shown = draw(st.lists(st.sampled_from(ITEMS), max_size=2, unique=True))
             name = draw(st.sampled_from(("d1", "d2"))) if orders else f"d{number}"
@@ -184,20 +190,36 @@ def test_each_view_holds_what_a_fold_of_only_the_allowed_events_would(
     judge = rules(mode)
     fold = folded([unique], judge)
     said: dict[SubjectId, list[ConsentChange]] = {}
-    for one in unique:
+    traits: dict[SubjectId, dict[str, Any]] = {}
+    for one in sorted(unique, key=lambda one: (one.record.received, NAMES.fingerprint(one.record.id))):
+        told = decode(one.record.body).traits
+        known = {name: value for name, value in msgspec.json.decode(told or b"{}").items() if value != -3}
+        if "age" in known or "ageBracket" in known:
+            traits.setdefault(one.record.subject, {}).pop("age", None)
+            traits[one.record.subject].pop("ageBracket", None)
+        traits.setdefault(one.record.subject, {}).update(known)
         changes = judge.changes(decode(one.record.body), one.record.at, one.record.received)
         said.setdefault(one.record.subject, []).extend(changes)
     for bit, names in ((LEARNING, ("sessions", "trends", "repeats")), (ANALYTICS, ("outcomes",))):
-        kept = [one for one in unique if _allowed(one.record, judge, said[one.record.subject], bit)]
+        kept = [
+            one
+            for one in unique
+            if _allowed(one.record, judge, said[one.record.subject], traits[one.record.subject], bit)
+        ]
         plain = folded([[Stored(position(0, n), one.record) for n, one in enumerate(kept, 1)]], OPEN)
         for name in names:
             assert fold.digests()[name] == plain.digests()[name], name
 
 
-def _allowed(record: Record, judge: Rules, said: list[ConsentChange], bit: int) -> bool:
+def _allowed(
+    record: Record, judge: Rules, said: list[ConsentChange], traits: dict[str, Any], bit: int
+) -> bool:
     purpose = BUILT_IN[bit.bit_length() - 1]
     signals = signals_of(decode(record.body).context, judge.purposes)
     now = max((one.received for one in said), default=record.received)
-    return allowed(
-        judge.policy, purpose, judge.jurisdiction, "unknown", said, signals, now, happened=record.at
-    ).allowed
+    place = traits.get("jurisdiction", judge.jurisdiction)
+    place = "" if place == 7 else place
+    young = int(traits.get("age", 99)) < (13 if place.startswith(("US", "GB")) else 16)
+    minor = young or traits.get("ageBracket") == "teen" or int(traits.get("age", 99)) < 18
+    age: Age = "child" if young else "teen" if minor else "unknown" if "age" not in traits else "adult"
+    return allowed(judge.policy, purpose, place, age, said, signals, now, happened=record.at).allowed

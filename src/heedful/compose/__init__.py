@@ -6,13 +6,15 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from heedful.compose.consenting import consenting, ledger_of
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
@@ -30,7 +32,9 @@ from heedful.privacy.judge import Rules
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
+from heedful.records.signing import Signer, signer
 from heedful.services import remember
+from heedful.services.allowed import Allowed
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
@@ -40,7 +44,6 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
-from heedful.services.gates import Gates
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -53,6 +56,7 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
 from heedful.views.fold import Fold
 from heedful.views.trends import HORIZONS
+from heedful.vocabulary.consent import ANALYTICS, LEARNING
 from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.placement import Placement, placement_of
@@ -61,6 +65,7 @@ from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, Sys
 
 if TYPE_CHECKING:
     from heedful.faces.cli.opener import Replaying
+    from heedful.records.ledger import Ledger
 
 MEMORY = ":memory:"
 
@@ -107,7 +112,8 @@ def open_engine(
     settings = settings or read_settings(folder)
     # A new key beside an old log would make a stranger of everybody in it.
     fresh = not (folder / "log.sqlite3").exists()
-    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
+    secret = installation_secret(folder / "pseudonym.key", create=fresh)
+    pseudonyms = Pseudonyms(secret)
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     try:
@@ -117,7 +123,8 @@ def open_engine(
         raise
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf)
+        ledger, sign = ledger_of(folder), signer(secret, "consent receipts")
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, ledger, sign)
         engine = _engine(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
         engine.refresh()
@@ -129,6 +136,7 @@ def open_engine(
         records.close()
         raise
     engine.retire()
+    engine.proof.mend()
     return engine
 
 
@@ -206,25 +214,40 @@ def fit_beside(
     with SqliteLog.reader(where / "log.sqlite3") as log:
         then = Until(log, log.end())  # the log may be growing meanwhile
         told = None if progress is None else lambda done, total: progress("reading the log", done, total)
-        stream = from_log(then, str(where), progress=told)
+        fold = _folded_beside(where, log, then, settings, progress)
+        allowed = Allowed(then, fold.usable(LEARNING))
+        stream = from_log(allowed, str(where), progress=told)
         objective = worth_of(settings, defined.objective if placement else None)
         how = GatherSettings(seed=seed)
 
-        def fold_of() -> Fold:
-            pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-            fold = _empty_fold(log, Claims(), pseudonyms, settings)
-            catch_up_from_snapshot(fold, then, Folder(where / "snapshots"), progress)
-            return fold
-
         def shown(features: tuple[str, ...]) -> Exposures:
             only = placement or None
-            return gather(then, fold_of, features, objective, placement=only, least=how.exposures)
+            return gather(allowed, lambda: fold, features, objective, placement=only, least=how.exposures)
 
         return refit(
             stream, then.end().encode(), shelf, lambda fold: Pipelines(fold).of(defined), settings,
             objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
             how=how, exposures=shown, era=era, force=force, told=progress,
         )  # fmt: skip
+
+
+def _folded_beside(
+    where: Path, bodies: Bodies, log: LogReader, settings: Settings, progress: Progress | None
+) -> Fold:
+    """A fold of a data folder's log by whoever is not its writer, with grants that ran out by now taken back."""
+    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
+    fold = _empty_fold(bodies, Claims(), pseudonyms, settings)
+    catch_up_from_snapshot(fold, log, Folder(where / "snapshots"), progress)
+    fold.lapse(SystemClock().now())
+    return fold
+
+
+@contextmanager
+def _allowed_log(where: Path) -> Iterator[LogReader]:
+    """A data folder's log, without what may not be learned from and counted."""
+    with SqliteLog.reader(where / "log.sqlite3") as log:
+        fold = _folded_beside(where, log, log, read_settings(where), None)
+        yield Allowed(log, fold.usable(LEARNING | ANALYTICS))
 
 
 def _defined(where: Path, placement: str) -> Placement:
@@ -273,13 +296,15 @@ def _records(folder: Path) -> Records:
 
 
 class Stores(NamedTuple):
-    """What an engine keeps things in. snapshots, shelf: None where nothing is kept."""
+    """What an engine keeps things in. snapshots, shelf, ledger, signer: None where nothing is kept."""
 
     log: FullLog
     claims: Claims
     records: Records
     snapshots: Folder | None
     shelf: Shelf | None
+    ledger: Ledger | None = None
+    signer: Signer | None = None
 
 
 def _engine(
@@ -296,14 +321,19 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
-    gates = Gates(fold, Rules(settings.privacy), pseudonyms, clock)
+    gates, proof, signalled = consenting(
+        fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
+    )
     placements = Placements(stores.records, clock, sources=pipelines.names)
     engine = Engine(
         log=log,
         fold=fold,
         gates=gates,
+        proof=proof,
         commits=commits,
-        collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
+        collect=Collect(
+            commits, pseudonyms, clock, position, meanings_of_names=settings.names, signalled=signalled
+        ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,
@@ -385,9 +415,7 @@ def replaying() -> Replaying:
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
-    return Replaying(
-        systems, lambda folder: SqliteLog.reader(folder / "log.sqlite3"), read_settings, rehearse_kernels
-    )
+    return Replaying(systems, _allowed_log, read_settings, rehearse_kernels)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from heedful.services.engine import Engine
 from heedful.services.placements import PlacementVersion, Preview
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -62,6 +63,19 @@ class Client:
         self.engine.collect(method, encoded, SOURCE, outcome.append)
         return _only(outcome)
 
+    def consent(self, choices: Mapping[str, Any], **call: Any) -> CollectAnswer:
+        """Somebody chose: purposes, or `*` for all, to true, false or a state, with `user_id` or `anonymous_id`.
+
+        In force when this returns. Raises Invalid.
+        """
+        return self._call("consent", choices=dict(choices), **call)
+
+    def consent_of(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> ConsentAnswer:
+        """What somebody chose, what it comes to for every purpose, and receipts. Raises Invalid for nobody."""
+        if not user_id and not anonymous_id:
+            raise Invalid("subject_missing", "say whose consent: user_id or anonymous_id", path="userId")
+        return self.engine.consent(user_id or "", anonymous_id or "")
+
     def put_items(self, items: Sequence[Item | Mapping[str, Any]]) -> CollectAnswer:
         """Describe items, each an `Item` or its wire form."""
         try:
@@ -89,7 +103,8 @@ class Client:
     def recommend(self, user_id: str | None = None, **question: Any) -> RecommendAnswer:
         """Items for somebody: `user_id` or `anonymous_id`, and the fields of `RecommendRequest` in snake case.
 
-        `item_id` stands for the item on the page, `properties` for what rules may go by. Raises Invalid.
+        `item_id` stands for the item on the page, `properties` for what rules may go by, `consent` for what was
+        chosen for this question alone. Raises Invalid.
         """
         outcome: list[RecommendAnswer | HeedfulError] = []
         self.engine.recommend(_question(user_id, question), outcome.append)
@@ -184,8 +199,14 @@ class Client:
 
 def _question(user_id: str | None, question: Mapping[str, Any]) -> RecommendRequest:
     """The question in our words. Raises Invalid."""
-    wire = {_camel(name): value for name, value in question.items() if name not in ("item_id", "properties")}
-    context = {_camel(name): question[name] for name in ("item_id", "properties") if name in question}
+    wire = {
+        _camel(name): value
+        for name, value in question.items()
+        if name not in ("item_id", "properties", "consent")
+    }
+    context = {
+        _camel(name): question[name] for name in ("item_id", "properties", "consent") if name in question
+    }
     try:
         request = msgspec.convert({"userId": user_id, **wire, "context": context}, RecommendRequest)
         msgspec.json.encode(request)

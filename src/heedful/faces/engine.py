@@ -8,6 +8,7 @@ from typing import Protocol
 from heedful.records.keys import Keys
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
@@ -29,11 +30,17 @@ class Engine(Protocol):
     def preview(self, request: RecommendRequest, draft: object) -> Preview:
         """What a draft of a placement would answer, beside what is in force. Raises Invalid."""
 
-    def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
-        """Take one call. `method` is a word of `faces.http.collecting.METHODS`; `body` is JSON.
+    def collect(
+        self, method: str, body: bytes, source: str, done: Done[CollectAnswer], *, gpc: bool = False
+    ) -> None:
+        """Take one call. `method` is a word of `faces.http.collecting.METHODS`; `body` is JSON. gpc: whether the
+        request had `Sec-GPC: 1`.
 
         Raises Invalid, TooLarge or Overloaded at once; LogUnavailable comes through `done`.
         """
+
+    def consent(self, user: str, anonymous: str) -> ConsentAnswer:
+        """What somebody chose, what it comes to, and receipts. Raises RecordsUnavailable."""
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer one question. Raises Invalid at once."""

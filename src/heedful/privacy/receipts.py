@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from heedful.privacy.purposes import Purposes, place_of
-from heedful.records.ledger import canonical
+from heedful.records.canonical import canonical
 from heedful.records.signing import Signer
 from heedful.vocabulary.consent import (
     ALL,

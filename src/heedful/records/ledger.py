@@ -37,6 +37,7 @@ from sqlalchemy import (
     select,
 )
 
+from heedful.records.canonical import canonical as canonical  # noqa: PLC0414 - others read it from here
 from heedful.records.signing import Signer
 from heedful.records.sqlite import open_sqlite, reading, writing
 from heedful.vocabulary.errors import Conflict, Corrupt, RecordsUnavailable
@@ -120,27 +121,6 @@ class Flaw(msgspec.Struct, frozen=True):
     number: int
     code: str
     message: str
-
-
-def canonical(value: Any) -> bytes:
-    """`value` as JSON in the one way that is hashed: UTF-8, no spaces, keys in order of their code points.
-
-    RFC 8785 for what we write, which is without floating point. Raises TypeError on a float or what is no JSON.
-    """
-    plain = msgspec.to_builtins(value, str_keys=True)
-    _refuse_floats(plain)
-    return msgspec.json.encode(plain, order="sorted")
-
-
-def _refuse_floats(value: Any) -> None:
-    if isinstance(value, float):
-        raise TypeError("a float has no one way to be written: use a whole number of a smaller unit")
-    if isinstance(value, dict):
-        for one in value.values():
-            _refuse_floats(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            _refuse_floats(one)
 
 
 def follow(last: Entry | None, chain: str, draft: Draft) -> Entry:
@@ -269,6 +249,12 @@ class Ledger:
             if len(page) < _PAGE:
                 return
             after = page[-1].number
+
+    def keys(self, chain: str) -> list[str]:
+        """The keys of all entries, in order."""
+        query = select(_ENTRIES.c.key).where(_ENTRIES.c.chain == chain).order_by(_ENTRIES.c.number)
+        with reading(self._engine, _WHAT) as connection:
+            return list(connection.scalars(query))
 
     def head(self, chain: str, at: Instant, signer: Signer) -> Head:
         """The signed head of a chain as it stands, to be exported."""

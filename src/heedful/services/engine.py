@@ -22,11 +22,13 @@ from heedful.services.fit.models import Models
 from heedful.services.gates import Gates
 from heedful.services.measure import Measure
 from heedful.services.placements import Placements, Preview
+from heedful.services.proof import Proof
 from heedful.services.recall import Recall
 from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import HeedfulError, NotFound
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -68,6 +70,7 @@ class Engine:
         log: Log,
         fold: Fold,
         gates: Gates,
+        proof: Proof,
         commits: GroupCommit,
         collect: Collect,
         describe: Describe,
@@ -89,6 +92,7 @@ class Engine:
         self._broken: str | None = None
         self.fold = fold
         self.gates = gates
+        self.proof = proof
         self.collecting = collect
         self.describing = describe
         self.recommending = recommend
@@ -116,6 +120,7 @@ class Engine:
     @later.setter
     def later(self, later: Later) -> None:
         self._commits.later = later
+        self.proof.later = later
 
     def stopped(self) -> str | None:
         """Why this engine must not go on, or None: its log stopped, or its state can no longer be trusted."""
@@ -133,6 +138,7 @@ class Engine:
             # Durable and not counted: only a fold from the log brings the state back. A restart does that.
             self._broken = f"the views could not take what the log holds: {error!r}"
             raise
+        self.proof.settle()
         if self._waiting:
             still = []
             for waiting in self._waiting:
@@ -144,9 +150,12 @@ class Engine:
                     still.append(waiting)
             self._waiting = still
 
-    def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
-        """Take a Segment call. Raises Invalid or TooLarge at once; otherwise `done` is called once."""
-        self.collecting.call(method, body, source, done, imported=method == "import")
+    def collect(
+        self, method: str, body: bytes, source: str, done: Done[CollectAnswer], *, gpc: bool = False
+    ) -> None:
+        """Take a Segment call, or one of consent. Raises Invalid or TooLarge at once; otherwise `done` is called
+        once. gpc: whether the request had `Sec-GPC: 1`."""
+        self.collecting.call(method, body, source, done, imported=method == "import", gpc=gpc)
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer a question; one with an `after` beyond the fold waits a little. Raises Invalid at once."""
@@ -170,6 +179,11 @@ class Engine:
         """Choose a variant. Raises Invalid at once."""
         self.fold.lapse(self._clock.now())
         done(self.deciding.decide(request))
+
+    def consent(self, user: str, anonymous: str) -> ConsentAnswer:
+        """What somebody chose, what it comes to, and receipts. Raises RecordsUnavailable."""
+        self.fold.lapse(self._clock.now())
+        return self.proof.tell(user, anonymous)
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
@@ -268,6 +282,7 @@ class Engine:
     def close(self) -> None:
         """Let what is under way finish, keep a snapshot, and let go of the files."""
         self._commits.close()
+        self.proof.close()
         if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
             self.snapshot()
         self._log.close()

@@ -17,7 +17,10 @@ from heedful.privacy.signals import signals_of
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
-from heedful.vocabulary.consent import BUILT_IN, Signals, Standing, Verdict
+from heedful.views.lawful import unsaid
+from heedful.views.who import ADULT, CHILD, NOBODY_SAID, TEEN, UNKNOWN, UNSAID, Who
+from heedful.vocabulary.consent import BUILT_IN, Signals, Verdict
+from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Clock
 
 PERSONALIZATION, EXPERIMENTS = "personalization", "experiments"
@@ -56,6 +59,11 @@ OPEN = Gate(_ANYBODY, _ANYBODY)
 """A question for nobody in particular: there is nobody to ask."""
 
 
+def _youth(age: int) -> int:
+    """Years to order by; brackets by their oldest."""
+    return {CHILD: 12, TEEN: 17, ADULT: 200}.get(age, age)
+
+
 class Gates:
     """Asks. One thread owns it and the fold."""
 
@@ -91,7 +99,7 @@ class Gates:
         return self._verdict(purpose, self.subjects(user, anonymous), signals)
 
     def subjects(self, user: str, anonymous: str) -> list[int]:
-        """The dense subjects of somebody who ever chose anything, under either id."""
+        """The dense subjects of somebody who ever chose anything or is known by age or place, under either id."""
         ids = []
         if user:
             ids.append(self._pseudonyms.user(user))
@@ -101,7 +109,19 @@ class Gates:
         if not lawful.spoken:
             return []
         codes = (self._fold.subjects.find(one) for one in ids)
-        return [code for code in codes if code != MISSING and lawful.consents.has(code)]
+        return [code for code in codes if code != MISSING and lawful.knows(code)]
+
+    def opted_out(self, subject: SubjectId) -> bool:
+        """Whether all that Global Privacy Control opts out of is refused already."""
+        code = self._fold.subjects.find(subject)
+        if code == MISSING or not self._fold.lawful.consents.has(code):
+            return False
+        stand, policy = self._fold.lawful.stands((code,), self._clock.now()), self.rules.policy
+        return all(
+            stand(name).denied
+            for name, one in self.rules.purposes.items()
+            if one.discloses or (policy.strict_gpc and one.profiling)
+        )
 
     def by_id(self, user: str, anonymous: str) -> dict[str, Verdict]:
         """Every purpose that there is with its verdict, ours first."""
@@ -110,8 +130,15 @@ class Gates:
         return {name: self._verdict(name, subjects, NO_SIGNALS) for name in names}
 
     def _verdict(self, purpose: str, subjects: Sequence[int], signals: Signals) -> Verdict:
-        now = self._clock.now()
-        return self.rules.verdict(purpose, self._fold.lawful.stands(subjects, now), signals, now)
+        now, lawful = self._clock.now(), self._fold.lawful
+        return self.rules.verdict(purpose, lawful.stands(subjects, now), self.who(subjects), signals, now)
+
+    def who(self, subjects: Sequence[int]) -> Who:
+        """How old somebody is and where: the youngest that is said under any of their ids, and the first place."""
+        said = [self._fold.lawful.bearers.of(subject) for subject in subjects]
+        ages = [one.age for one in said if one.age not in (UNSAID, UNKNOWN)]
+        places = [one.place for one in said if one.place is not None]
+        return Who(min(ages, key=_youth, default=UNSAID), places[0] if places else None)
 
     def _unsaid(self, purpose: str) -> Verdict:
-        return self.rules.verdict(purpose, lambda _: Standing(), NO_SIGNALS, self._clock.now())
+        return self.rules.verdict(purpose, unsaid, NOBODY_SAID, NO_SIGNALS, self._clock.now())

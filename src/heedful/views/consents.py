@@ -125,6 +125,20 @@ class Consents:
         """The dense subjects that chose something, ascending."""
         return np.flatnonzero(self._heads != NONE).astype(np.int32)
 
+    def events(self) -> dict[int, int]:
+        """The fingerprints of all events that chose something, each with its dense subject."""
+        held = self._held()
+        return dict(zip(held["event"].tolist(), held["subject"].tolist(), strict=True))
+
+    def events_of(self, subject: int) -> list[int]:
+        """The fingerprints of a dense subject's events that chose something, each once, in order of arrival."""
+        found: dict[int, None] = {}
+        slot = int(self._heads[subject]) if self._begun(subject) else NONE
+        while slot != NONE:
+            found[int(self._entries["event"][slot])] = None
+            slot = int(self._entries["next"][slot])
+        return list(found)
+
     def running_out(self, after: Instant, until: Instant) -> tuple[NDArray[np.int32], Instant]:
         """Whose grants end in (after, until], dense, and when the next one after that ends, or FOREVER."""
         held = self._held()

@@ -49,7 +49,7 @@ class Feed:
         if not (shown or reactions or share.answers or share.references or share.paid or exposures):
             return
         both = LEARNING | ANALYTICS
-        if len(rows) and _common(rows) & both != both:
+        if len(rows) and rows.common & both != both:
             said = dict(zip(rows.fingerprint.tolist(), rows.purposes.tolist(), strict=True))
             shown = [one for one in shown if said.get(one.key, EVERY) & LEARNING]
             reactions = [one for one in reactions if said.get(one.fingerprint, EVERY) & LEARNING]
@@ -68,7 +68,7 @@ class Feed:
         """Bring rows to the history, and to each other view those that may be used for its purpose."""
         if not len(rows):
             return
-        common = _common(rows)
+        common = rows.common
         for view in self._views:
             bit = BITS.get(view.purpose, 0)
             if common & bit == bit:
@@ -90,7 +90,9 @@ class Feed:
 
     def of_orders(self, rows: Rows, carried: Mapping[int, Carried]) -> Rows:
         """Lines of orders that became live, maybe of an event of long ago, with what its own row says."""
-        if not len(rows) or not (carried or self._lawful.differing):
+        if not len(rows):
+            return rows
+        if not (carried or self._lawful.differing):
             return self.judged(rows, {})
         judged = self.judged(rows, carried)
         own = replace(rows, line=np.full(len(rows), RECORD_LINE, dtype=np.uint16))
@@ -148,8 +150,3 @@ class Feed:
             self._trials.unlearn(exposures)
             if facts is not None:
                 self._outcomes.retract_facts(facts)
-
-
-def _common(rows: Rows) -> int:
-    """The bits that all of `rows` have."""
-    return int(np.bitwise_and.reduce(rows.purposes))

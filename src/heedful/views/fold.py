@@ -21,6 +21,7 @@ from heedful.log.cursor import Cursor
 from heedful.log.log import Bodies
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import Catalogue
+from heedful.views.consents import ConsentFact
 from heedful.views.dictionary import Items, Kinds, Subjects
 from heedful.views.feed import Feed
 from heedful.views.history import History
@@ -37,7 +38,7 @@ from heedful.views.variants import WINDOWS, Variants
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record, Stored, offset_of, partition_of, position
-from heedful.vocabulary.ids import EventId
+from heedful.vocabulary.ids import NOBODY, EventId
 from heedful.vocabulary.kinds import Meaning
 from heedful.vocabulary.time import DAY, MINUTE, Instant
 
@@ -52,6 +53,7 @@ class Fold:
     idle: a session ends after this many microseconds without an event.
     catalogue_required: whether an item must be described before it can be recommended.
     windows: kinds that are outcomes of variants, and microseconds for which they count.
+    chose: told of choices that now count, before they do; None where nobody needs to know.
     judge: says what each row may be used for; left out, nobody ever chooses and everything is allowed.
     """
 
@@ -85,6 +87,7 @@ class Fold:
         self.variants = Variants(self.history, self.subjects, self.kinds, windows)
         self.trials = Trials(self.history, self.outcomes, self.subjects, self.kinds)
         self.lawful = Lawful(self.subjects, judge)
+        self.chose: Callable[[Sequence[ConsentFact]], None] | None = None
         self.cursor = Cursor()
         self.floor = NO_FLOOR
         self.claims = claims
@@ -99,7 +102,7 @@ class Fold:
             self.trials,
             self.lawful,
             self._interpreter,
-            self._records_of,
+            self.records_of,
         )  # fmt: skip
         self._settings = (
             f"idle={idle} required={catalogue_required} meanings={sorted(self.meanings.by_name.items())} "
@@ -168,6 +171,13 @@ class Fold:
         """What became of the items of each decision, by its event's id: see `Outcomes.credited`."""
         prints = [self._fingerprint(decision) for decision in decisions]
         return self.outcomes.credited(np.array(prints, dtype=np.uint64))
+
+    def usable(self, purposes: int) -> Callable[[Record], bool]:
+        """Tells whether a record of the log may be used for all of `purposes`, bits, as things stand now."""
+        if not self.lawful.differing:
+            return lambda _: True
+        events, fingerprint = self.history.usable(purposes), self._fingerprint
+        return lambda record: record.subject == NOBODY or fingerprint(record.id) in events
 
     def advance(self, floor: Instant) -> None:
         """Drop everything before the day (UTC) of `floor` and ignore such events from now on. Never backwards.
@@ -307,21 +317,26 @@ class Fold:
         given, taken = self._resolve_orders(added, removed)
         self.variants.unlearn(removed.shown, removed.reactions)
         self.trials.unlearn(removed.exposures, removed.trials)
-        for rows in (self._interpreter.rows(removed), columns(taken)):
-            self._feed.tell("retract", self._feed.as_held(rows))
+        if removed.subjects:
+            self._feed.tell("retract", self._feed.as_held(self._interpreter.rows(removed)))
+        if taken:
+            self._feed.tell("retract", self._feed.as_held(columns(taken)))
         if (taken_facts := self._interpreter.facts(removed, self.outcomes)) is not None:
             self.outcomes.retract_facts(taken_facts)
-        if removed.consents or added.consents:
-            self._feed.rejudge(self.lawful.change(removed.consents, added.consents))
+        if added.consents and self.chose is not None:
+            self.chose(added.consents)
+        if removed.said or added.said:
+            self._feed.rejudge(self.lawful.change(removed.said, added.said))
         new = self._feed.judged(self._interpreter.rows(added), added.carried)
-        bought = self._feed.of_orders(columns(given), added.carried)
+        bought = self._feed.of_orders(columns(given), added.carried) if given else None
         self.trials.learn((), added.trials)
         self._feed.learn(added, new)
-        for rows in (new, bought):
-            self._feed.tell("apply", rows)
+        self._feed.tell("apply", new)
+        if bought is not None:
+            self._feed.tell("apply", bought)
         self.catalogue.ensure(len(self.items))
 
-    def _records_of(self, subject: int, fingerprints: NDArray[np.uint64]) -> list[tuple[Record, int]]:
+    def records_of(self, subject: int, fingerprints: NDArray[np.uint64]) -> list[tuple[Record, int]]:
         """The records that count under these events of one person, bodies read again."""
         places = [
             place

@@ -150,6 +150,14 @@ class History:
         timeline.purposes_of(self.handle, batch(rows), found)
         return found
 
+    def usable(self, purposes: int) -> set[int]:
+        """The fingerprints of all events whose rows may be used for all of `purposes`, bits."""
+        held = self._held.astype(np.int64)
+        ends = np.cumsum(held)
+        places = np.repeat(self._offset - (ends - held), held) + np.arange(int(held.sum()))
+        rows = self.arrays
+        return set(rows.fingerprint[places[rows.purposes[places] & purposes == purposes]].tolist())
+
     def judge(self, subject: int, purposes: NDArray[np.uint8]) -> None:
         """Say anew what the rows of `subject` may be used for, uint8, in the order of `rows`."""
         start = int(self._offset[subject])

@@ -9,7 +9,7 @@ Where nobody ever chose anything and no event carried anything, every row has th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from heedful.views.consents import ConsentFact, Consents
 from heedful.views.dictionary import Subjects
+from heedful.views.mixing import digest_of
 from heedful.views.view import Arrays
+from heedful.views.who import NOBODY_SAID, Bearers, Who, WhoFact
 from heedful.vocabulary.consent import (
     BUILT_IN,
     CARRIES,
@@ -35,6 +37,13 @@ from heedful.vocabulary.time import Instant
 Stand = Callable[[str], Standing]
 """What somebody's choices come to, by purpose."""
 
+
+def unsaid(purpose: str) -> Standing:  # noqa: ARG001 - it is the same for all
+    """What somebody's choices come to who made none."""
+    return _NOTHING
+
+
+_NOTHING = Standing()
 _UNKNOWN = -1
 """In place of a person's line: they chose something, and what it comes to was not worked out yet."""
 
@@ -44,6 +53,16 @@ class Carried(NamedTuple):
 
     signals: Signals
     received: Instant
+
+
+class Said(NamedTuple):
+    """What events say of consent and of who people are."""
+
+    consents: Sequence[ConsentFact]
+    bearers: Sequence[WhoFact]
+
+    def __bool__(self) -> bool:
+        return bool(self.consents or self.bearers)
 
 
 class Judge(Protocol):
@@ -63,10 +82,13 @@ class Judge(Protocol):
     def carried(self, context: bytes) -> Signals | None:
         """What an event's context says for that event alone; None where it says nothing."""
 
-    def spans(self, stand: Stand) -> Sequence[Instant]:
+    def who(self, event: Event) -> Who:
+        """What an event says of its person's age and place."""
+
+    def spans(self, stand: Stand, who: Who) -> Sequence[Instant]:
         """From when on what somebody did may be used, by the purposes of `BUILT_IN`; FOREVER for never."""
 
-    def bits(self, stand: Stand, carried: Carried, happened: Instant) -> int:
+    def bits(self, stand: Stand, who: Who, carried: Carried, happened: Instant) -> int:
         """What one event may be used for that brought consent of its own: bits of `BITS`."""
 
 
@@ -83,10 +105,13 @@ class _Open:
     def carried(self, context: bytes) -> Signals | None:  # noqa: ARG002
         return None
 
-    def spans(self, stand: Stand) -> Sequence[Instant]:  # noqa: ARG002
+    def who(self, event: Event) -> Who:  # noqa: ARG002
+        return NOBODY_SAID
+
+    def spans(self, stand: Stand, who: Who) -> Sequence[Instant]:  # noqa: ARG002
         return [NEVER] * len(BUILT_IN)
 
-    def bits(self, stand: Stand, carried: Carried, happened: Instant) -> int:  # noqa: ARG002
+    def bits(self, stand: Stand, who: Who, carried: Carried, happened: Instant) -> int:  # noqa: ARG002
         return EVERY
 
 
@@ -105,6 +130,7 @@ class Lawful:
     def __init__(self, subjects: Subjects, judge: Judge) -> None:
         self.judge = judge
         self.consents = Consents(subjects, judge.names)
+        self.bearers = Bearers(subjects)
         self.clock = NEVER
         self._begin()
         self.nothing_known = self._packed(self._since[:1] == NEVER)[0]
@@ -114,14 +140,18 @@ class Lawful:
         self._next = FOREVER
         self._lines: NDArray[np.int32] = np.zeros(1_024, dtype=np.int32)
         self._since: NDArray[np.int64] = np.zeros((64, len(BUILT_IN)), dtype=np.int64)
-        self._since[0] = self.judge.spans(lambda _: Standing())
+        self._since[0] = self.judge.spans(unsaid, NOBODY_SAID)
         self._used = 1
         self._free: list[int] = []
 
     @property
     def spoken(self) -> bool:
-        """Whether anybody chose anything."""
-        return len(self.consents) > 0
+        """Whether anybody chose anything, or their age or place was told."""
+        return len(self.consents) > 0 or len(self.bearers) > 0
+
+    def knows(self, subject: int) -> bool:
+        """Whether a dense subject chose anything, or their age or place was told."""
+        return self.consents.has(subject) or subject in self.bearers
 
     @property
     def differing(self) -> bool:
@@ -149,21 +179,30 @@ class Lawful:
                 if brought is None:
                     continue
                 if fingerprint not in said:
-                    stand, at = self._stand(int(subjects[i])), Instant(int(ats[i]))
-                    said[fingerprint] = self.judge.bits(stand, brought, at) | CARRIES
+                    subject, at = int(subjects[i]), Instant(int(ats[i]))
+                    bits = self.judge.bits(self._stand(subject), self.bearers.of(subject), brought, at)
+                    said[fingerprint] = bits | CARRIES
                 purposes[i] = said[fingerprint]
         return purposes
 
-    def change(self, removed: Iterable[ConsentFact], added: Iterable[ConsentFact]) -> list[int]:
-        """Take changes out and in. Returns whom they are about, dense: their rows are to be judged anew."""
-        removed, added = list(removed), list(added)
-        self.consents.retract(removed)
-        self.consents.apply(added)
-        for fact in added:
+    def change(self, removed: Said, added: Said) -> list[int]:
+        """Take what was said out and in. Returns whom it is about, dense: their rows are to be judged anew."""
+        self.consents.retract(removed.consents)
+        self.consents.apply(added.consents)
+        self.bearers.retract(removed.bearers)
+        self.bearers.apply(added.bearers)
+        for fact in added.consents:
             for one in fact.changes:
                 if one.expires > self.clock:
                     self._next = min(self._next, one.expires)
-        return self._again({fact.subject for fact in (*removed, *added)})
+        return self._again(
+            {
+                fact.subject
+                for said in (removed, added)
+                for facts in (said.consents, said.bearers)
+                for fact in facts
+            }
+        )
 
     def lapse(self, now: Instant) -> list[int]:
         """Move the clock to `now`. Returns whose grants ran out meanwhile."""
@@ -180,13 +219,14 @@ class Lawful:
         return lambda purpose: self.consents.standing(subjects, purpose, at)
 
     def digest(self) -> bytes:
-        """16 bytes over every change held. What rows may be used for is in the history's."""
-        return self.consents.digest()
+        """16 bytes over everything that was said. What rows may be used for is in the history's."""
+        sums = np.frombuffer(self.consents.digest(), dtype=np.uint64) + self.bearers.sums()
+        return digest_of(sums)
 
     def state(self) -> Arrays:
         """The changes; clock: int64 (2,), the clock and whether rows differ."""
         clock = np.array([self.clock, self._carried], dtype=np.int64)
-        return {**self.consents.state(), "clock": clock}
+        return {**self.consents.state(), **self.bearers.state(), "clock": clock}
 
     def restore(self, state: Arrays) -> None:
         """Take over a state. The subjects must be known already. Raises Corrupt."""
@@ -194,15 +234,16 @@ class Lawful:
         if clock is None or clock.shape != (2,):
             raise Corrupt("consents: the clock is missing or misshapen")
         self.consents.restore(state)
+        self.bearers.restore(state)
         self._begin()
         self.clock, self._carried = Instant(int(clock[0])), bool(clock[1])
-        self._again(set(self.consents.who().tolist()))
+        self._again({*self.consents.who().tolist(), *self.bearers.people()})
         _, self._next = self.consents.running_out(self.clock, self.clock)
 
     def _stand(self, subject: int) -> Stand:
         """What a person's choices come to by now: whatever is in the log has arrived."""
         if not self.consents.has(subject):
-            return lambda _: Standing()
+            return unsaid
         return self.stands((subject,), max(self.clock, self.consents.latest(subject)))
 
     def _again(self, subjects: set[int]) -> list[int]:
@@ -217,7 +258,7 @@ class Lawful:
         for subject in who:
             if self._lines[subject] > 0:
                 self._free.append(int(self._lines[subject]))
-            self._lines[subject] = _UNKNOWN if self.consents.has(subject) else 0
+            self._lines[subject] = _UNKNOWN if self.knows(subject) else 0
         return who
 
     def _lines_of(self, subjects: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -238,7 +279,7 @@ class Lawful:
             self._used += 1
             if line == len(self._since):
                 self._since = np.concatenate((self._since, np.zeros_like(self._since)))
-        self._since[line] = self.judge.spans(self._stand(subject))
+        self._since[line] = self.judge.spans(self._stand(subject), self.bearers.of(subject))
         self._lines[subject] = line
 
     @staticmethod

@@ -11,6 +11,8 @@ from heedful.vocabulary.consent import EVERY
 
 NO_ITEM = -1
 _UNSAID: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+_ALL: NDArray[np.uint8] = np.full(1 << 14, EVERY, dtype=np.uint8)
+"""What rows without a word about purposes share; never written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,14 @@ class Rows:
 
     def __post_init__(self) -> None:
         if self.purposes is _UNSAID:
-            object.__setattr__(self, "purposes", np.full(len(self.at), EVERY, dtype=np.uint8))
+            n = len(self.at)
+            every = _ALL[:n] if n <= len(_ALL) else np.full(n, EVERY, dtype=np.uint8)
+            object.__setattr__(self, "purposes", every)
+
+    @property
+    def common(self) -> int:
+        """The bits that all of the rows have; all for no rows."""
+        return EVERY if self.purposes.base is _ALL else int(np.bitwise_and.reduce(self.purposes))
 
     def under(self, purposes: NDArray[np.uint8]) -> Rows:
         """The same rows with other `purposes`, uint8 (n,)."""

@@ -39,7 +39,8 @@ class Plan(NamedTuple):
 
     arm: int16 by number of a saying, this trial's arm in it or UNEXPOSED. since, until: exposures count in
     [since, until). turns: int64, ascending, when weights changed. before: microseconds.
-    counts, per: bool (m, k), which kinds count. aggregate: int8 (m,). window, cap: int64 (m,).
+    counts, per: bool (m, k), which kinds count. aggregate: int8 (m,). start, window, cap: int64 (m,): events count
+        from `start` after the first exposure on, for so long as the window.
     currency: int16 (m,), the dense number, or -1.
     """
 
@@ -51,6 +52,7 @@ class Plan(NamedTuple):
     counts: NDArray[np.bool_]
     per: NDArray[np.bool_]
     aggregate: NDArray[np.int8]
+    start: NDArray[np.int64]
     window: NDArray[np.int64]
     cap: NDArray[np.int64]
     currency: NDArray[np.int16]
@@ -131,7 +133,7 @@ def figure(
                 counted, divides = plan.counts[m, kind], plan.per[m, kind]
                 if not (counted or divides):
                     continue
-                if at <= when < at + plan.window[m]:
+                if at + plan.start[m] <= when < at + plan.start[m] + plan.window[m]:
                     side = AFTER
                 elif at - plan.before <= when < at:
                     side = BEFORE

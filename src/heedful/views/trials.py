@@ -26,8 +26,8 @@ from heedful.views.lookup import NONE
 from heedful.views.mixing import LANES, digest_of, mixed
 from heedful.views.outcomes import Outcomes
 from heedful.views.rows import Rows
-from heedful.views.trial_kernels import FIGURES, NUMBERS, UNEXPOSED, Money, Plan, cap_of, figure
-from heedful.views.trial_sums import Change, Standing, picked, room_for
+from heedful.views.trial_kernels import FIGURES, NUMBERS, UNEXPOSED, Money, Plan, Units, cap_of, figure
+from heedful.views.trial_sums import Change, Standing, Sums, moments_of, picked, room_for
 from heedful.views.view import Arrays
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.time import DAY, HOUR, Instant
@@ -152,6 +152,27 @@ class Trials:
             self._figure(standing, np.flatnonzero(moved))
         self._touched[:] = False
 
+    def by_age(self, standing: Standing, measure: int, ages: int, *, until: int) -> list[dict[int, Sums]]:
+        """One measure by the days since the first exposure, by arm: whole days that were over at `until`."""
+        whole = self._plan(standing)
+        days = np.arange(ages, dtype=np.int64) * DAY
+        plan = whole._replace(
+            counts=whole.counts[[measure] * ages], per=whole.per[[measure] * ages], start=days, before=0,
+            aggregate=whole.aggregate[[measure] * ages], window=np.full(ages, DAY, dtype=np.int64),
+            cap=whole.cap[[measure] * ages], currency=whole.currency[[measure] * ages],
+        )  # fmt: skip
+        found: list[dict[int, Sums]] = [{} for _ in range(ages)]
+        who = standing.whose[: standing.count][standing.rows.arm[: standing.count] >= 0].astype(np.int64)
+        for start in range(0, len(who), _AT_ONCE):
+            units = self._units(who[start : start + _AT_ONCE], plan)
+            for age in range(ages):
+                for arm in range(len(standing.trial.arms)):
+                    old = (units.arm == arm) & (units.at + days[age] + DAY <= until)
+                    if old.any():
+                        moments = moments_of(units.figures[old][:, age : age + 1])
+                        found[age].setdefault(arm, Sums(1)).add(int(old.sum()), moments, 1)
+        return found
+
     def digest(self) -> bytes:
         """16 bytes over facts and rows, by the keys of subjects and events and the words of trials and arms."""
         self.refresh()
@@ -240,24 +261,20 @@ class Trials:
     def _figure(self, standing: Standing, who: NDArray[np.int64]) -> None:
         if not len(who):
             return
-        store = self._outcomes.store
         plan = self._plan(standing)
-        money = Money(store.by_line.keys, store.by_line.values, store.amounts)
-        aside = self._history.quantities_aside()
         for start in range(0, len(who), _AT_ONCE):
             part = who[start : start + _AT_ONCE]
-            units = room_for(len(part), len(standing.trial.measures))
-            figure(
-                self._history.handle,
-                self.exposures.entries,
-                self.exposures.heads,
-                part,
-                plan,
-                money,
-                aside,
-                units,
-            )
-            standing.put(part, units)
+            standing.put(part, self._units(part, plan))
+
+    def _units(self, part: NDArray[np.int64], plan: Plan) -> Units:
+        store = self._outcomes.store
+        money = Money(store.by_line.keys, store.by_line.values, store.amounts)
+        aside = self._history.quantities_aside()
+        units = room_for(len(part), len(plan.cap))
+        figure(
+            self._history.handle, self.exposures.entries, self.exposures.heads, part, plan, money, aside, units
+        )  # fmt: skip
+        return units
 
     def _plan(self, standing: Standing) -> Plan:
         trial, codes = standing.trial, self._kinds.codes
@@ -280,6 +297,7 @@ class Trials:
             counts=counts,
             per=per,
             aggregate=np.array([NUMBERS[one.aggregate] for one in trial.measures], dtype=np.int8),
+            start=np.zeros(m, dtype=np.int64),
             window=np.array([one.hours * HOUR for one in trial.measures], dtype=np.int64),
             cap=np.array([cap_of(one.cap) for one in trial.measures], dtype=np.int64),
             currency=np.array(

@@ -18,7 +18,7 @@ MOST_DAYS_BEFORE = 60
 LARGEST = (1 << 31) - 1
 """The largest value of one unit: so that a product of two fits 64 bits."""
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 
 
 class Aggregate(StrEnum):
@@ -51,9 +51,10 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     per: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _KEY.fullmatch(self.name):
+        if not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"a measure's name is 1 to 100 letters, digits, ., _ and -, not {self.name[:60]!r}"
+                f"the name {self.name[:60]!r} must be 1 to 100 lower-case letters, digits, ., _ and -, and begin "
+                "with a letter or a digit"
             )
         if not self.kinds:
             raise ValueError(f"{self.name} needs at least one kind of event")
@@ -80,8 +81,8 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     before_days: int = 14
 
     def __post_init__(self) -> None:
-        if not _KEY.fullmatch(self.key):
-            raise ValueError(f"a key is 1 to 100 letters, digits, ., _ and -, not {self.key[:60]!r}")
+        if not 1 <= len(self.key) <= 200:
+            raise ValueError("a key has 1 to 200 characters")
         if not 1 <= len(self.arms) <= MOST_ARMS or len(set(self.arms)) != len(self.arms):
             raise ValueError(f"a trial has 1 to {MOST_ARMS} arms of different names")
         if len(self.weights) != len(self.arms) or min(self.weights) < 0 or not any(self.weights):

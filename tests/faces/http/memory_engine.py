@@ -13,6 +13,7 @@ from heedful.records.keys import Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, TooLarge
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -40,8 +41,11 @@ class MemoryEngine:
         self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
         self.holding: list[Callable[[], None]] | None = None
 
-    def collect(self, method: str, body: bytes, source: str, done: Done[CollectAnswer]) -> None:
+    def collect(
+        self, method: str, body: bytes, source: str, done: Done[CollectAnswer], *, gpc: bool = False
+    ) -> None:
         self._stumble()
+        self.gpc = gpc
         try:
             document = msgspec.json.decode(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -56,6 +60,10 @@ class MemoryEngine:
         self.calls.append((method, body, source))
         fates = tuple(self._fate(call, source) for call in calls)
         self._finish(done, self.stopped or CollectAnswer(True, self._position(), fates))
+
+    def consent(self, user: str, anonymous: str) -> ConsentAnswer:
+        self._stumble()
+        return ConsentAnswer([], {}, [])
 
     def _fate(self, call: object, source: str) -> EventFate:
         if not isinstance(call, dict) or not isinstance(call.get("messageId", ""), str):

@@ -34,7 +34,7 @@ DATA = b"data=e30="  # the pixel's, an empty object
 
 # What each route takes, written by hand: the scope, and `open`, `write` (the public key will do), `subject` (the
 # public key with a proof) or `machines` (people have no business there).
-CALLS = (*("identify", "track", "page", "screen", "group", "alias", "batch", "import"), *"itpsgab")
+CALLS = (*("identify", "track", "page", "screen", "group", "alias", "consent", "batch", "import"), *"itpsgab")
 COLLECT = "events:write write machines"
 EXPECTED = {
     **{f"POST /v1/{call}": COLLECT for call in CALLS},
@@ -50,6 +50,8 @@ EXPECTED = {
     "PUT /v1/items/{item_id}": "items:write",
     "GET /v1/items/{item_id}": "items:read",
     "DELETE /v1/items/{item_id}": "items:write",
+    "GET /v1/consent": "privacy:read",
+    "GET /.well-known/gpc.json": "open",
     "GET /v1/metrics": "metrics:read",
     "GET /v1/metrics/{name}": "metrics:read",
     "GET /v1/placements": "placements:read",

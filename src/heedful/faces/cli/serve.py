@@ -15,9 +15,10 @@ import typer
 from heedful.faces.cli.console import FIRST_START, err, out, progress
 from heedful.faces.cli.opener import Data, Opener, opener_of
 from heedful.faces.http.app import build
-from heedful.faces.http.serve import Server, ServeSettings
+from heedful.faces.http.serve import Server, ServeSettings, loopback
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
+from heedful.vocabulary.errors import SettingsError
 
 _log = structlog.get_logger("heedful.serve")
 
@@ -59,6 +60,7 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
         try:
             engine.later = loop.call_later
             engine.keys = keys
+            _check_declared(settings, engine)
             server = Server(build(engine), keys, settings)
             watching = asyncio.create_task(_watch(engine, server, data))
             await server.serve(lambda address: ready(address, engine))
@@ -74,6 +76,17 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main())
+
+
+def _check_declared(settings: ServeSettings, engine: Engine) -> None:
+    """Nothing is served to other machines before the operator said where consent is kept. Raises SettingsError."""
+    if not loopback(settings.host) and not engine.gates.rules.declared:
+        raise SettingsError(
+            f"listening on {settings.host} lets other machines in, and settings.toml does not say where consent "
+            'is kept. Under [privacy], write consent = "here" where what is recorded here decides (with a '
+            'jurisdiction, as "DE"), or consent = "elsewhere" where all that reaches Heedful was consented '
+            "to under your own tool; or listen on 127.0.0.1"
+        )
 
 
 async def _watch(engine: Engine, server: Server, data: Path) -> None:

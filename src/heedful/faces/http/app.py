@@ -16,6 +16,7 @@ from heedful.faces.http import openapi, origins
 from heedful.faces.http.asking import for_items, for_variants
 from heedful.faces.http.authorization import CALLER, Guard, Rule, rule_of
 from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecting
+from heedful.faces.http.consent import Consent, GpcSupport, WellKnown
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
@@ -27,6 +28,8 @@ from heedful.faces.http.operations import Live, Operations, Ready
 from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
+from heedful.vocabulary.consent import CONSENT
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
@@ -62,6 +65,7 @@ def build(
         *Decisions(engine).routes(),
         *Measuring(engine, meters).routes(),
         *Placements(engine, gate).routes(),
+        *WellKnown().routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -95,6 +99,8 @@ def hot_routes(engine: Engine, gate: Gate, meters: Meters, guard: Guard) -> dict
     for name, method in {**{method: method for method in METHODS}, **SHORT}.items():
         path = f"/v1/{name}"
         handlers = {"POST": collecting.post(method), "OPTIONS": collecting.preflight}
+        if name == CONSENT:
+            handlers["GET"] = Consent(engine).get
         routes[path] = route(path, handlers, *CORS)
     pixel = "/v1/pixel/{method}"
     for method in PIXELS:
@@ -143,7 +149,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
     )
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
-        PlacementVersions, Preview,
+        PlacementVersions, Preview, GpcSupport, ConsentAnswer,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

@@ -23,6 +23,7 @@ from heedful.faces.http.exchange import (
 )
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.metrics import Meters
+from heedful.faces.http.opt_out import on, signalled
 from heedful.faces.http.problem import UNREADABLE, problem_of, unreadable
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.recommendation import RecommendRequest
@@ -64,6 +65,8 @@ class Asking(Generic[Question]):
         except UNREADABLE as error:
             raise unreadable(error) from None
         request = caller_of(scope).own(decoded)
+        if on(scope, headers):
+            request = signalled(request)
         self._gate.enter(len(body))
         try:
             answer = await outcome(lambda done: self._ask(request, done))

@@ -63,8 +63,8 @@ COLLECT = Rule(Grant.EVENTS_WRITE, in_body=True, people=False)
 _ASK = Rule(Grant.RECOMMEND_READ, subject=True)
 _TOLD = Rule(Grant.OPERATIONS_READ, local=True)
 _CALLS = (
-    "identify", "track", "page", "screen", "group", "alias", "batch", "import", "i", "t", "p", "s", "g", "a",
-    "b",
+    "identify", "track", "page", "screen", "group", "alias", "consent", "batch", "import", "i", "t", "p", "s", "g",
+    "a", "b",
 )  # fmt: skip
 _PLACEMENT = "/v1/placements/{name}"
 _ITEM = "/v1/items/{item_id}"
@@ -83,6 +83,8 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("PUT", _ITEM): Rule(Grant.ITEMS_WRITE),
     ("GET", _ITEM): Rule(Grant.ITEMS_READ),
     ("DELETE", _ITEM): Rule(Grant.ITEMS_WRITE),
+    ("GET", "/v1/consent"): Rule(Grant.PRIVACY_READ),
+    ("GET", "/.well-known/gpc.json"): OPEN,
     ("GET", "/v1/metrics"): Rule(Grant.METRICS_READ),
     ("GET", "/v1/metrics/{name}"): Rule(Grant.METRICS_READ),
     ("GET", "/v1/placements"): Rule(Grant.PLACEMENTS_READ),

@@ -29,12 +29,13 @@ from heedful.faces.http.exchange import (
 )
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.metrics import Meters
+from heedful.faces.http.opt_out import on
 from heedful.faces.http.problem import Problem, problem_of
 from heedful.records.keys import KeyKind
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.errors import HeedfulError
 
-METHODS = ("identify", "track", "page", "screen", "group", "alias", "batch", "import")
+METHODS = ("identify", "track", "page", "screen", "group", "alias", "consent", "batch", "import")
 """The words that `Engine.collect` is given."""
 
 SHORT = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
@@ -81,7 +82,9 @@ class Collecting:
             encoding = headers.get(b"content-encoding")
             if encoding is not None:
                 body = inflate(body, encoding, LIMIT)
-            collected = await self._collect(method, body, self._caller(body, scope, headers))
+            collected = await self._collect(
+                method, body, self._caller(body, scope, headers), on(scope, headers)
+            )
             text = self._encoder.encode(collected)
             length = (b"content-length", b"%d" % len(text))
             return Reply(200, [JSON, length, ANY_ORIGIN, NO_STORE, NOSNIFF], text)
@@ -93,7 +96,7 @@ class Collecting:
 
         async def answer(scope: Scope, headers: Headers, _: Receive) -> Reply:
             body = _data(scope["query_string"])
-            await self._collect(method, body, self._caller(body, scope, headers))
+            await self._collect(method, body, self._caller(body, scope, headers), on(scope, headers))
             return _image()
 
         return answer
@@ -120,14 +123,14 @@ class Collecting:
             )
         return self._guard.admit_key(COLLECT, given, scope, headers)
 
-    async def _collect(self, method: str, body: bytes, caller: Caller) -> CollectAnswer:
+    async def _collect(self, method: str, body: bytes, caller: Caller, gpc: bool) -> CollectAnswer:
         engine = self._engine
         if method == "import" and (caller.key is None or caller.key.kind is not KeyKind.SECRET):
             method = "batch"  # a public key cannot write the past
         self._gate.enter(len(body))
         try:
             collected: CollectAnswer | HeedfulError = await outcome(
-                lambda done: engine.collect(method, body, caller.name, done)
+                lambda done: engine.collect(method, body, caller.name, done, gpc=gpc)
             )
         finally:
             self._gate.leave(len(body))

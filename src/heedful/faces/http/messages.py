@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from heedful.vocabulary.consent import Method, Origin, Speaker, State
+
 Ids = Annotated[str | None, Meta(description="One of userId and anonymousId is needed.")]
 
 
@@ -40,6 +42,25 @@ class TrackCall(_Call):
 
     event: Annotated[str, Meta(description="What happened, as `Product Viewed`.")]
     properties: dict[str, Any] = {}
+
+
+class ConsentCall(_Call):
+    """What a person chose. Where both ids are given, it holds for the person and for the device."""
+
+    choices: Annotated[
+        dict[str, bool | State], Meta(description="Purposes, or `*` for all, to true, false or a state.")
+    ] = {}
+    expires_in_days: Annotated[int, Meta(description="When grants run out; 0 for never.", ge=0)] = 0
+    notice_version: Annotated[int, Meta(description="The notice they read; 0 for not said.", ge=0)] = 0
+    explicit: Annotated[bool, Meta(description="An express statement (Article 9 GDPR).")] = False
+    by: Speaker = "self"
+    method: Method = "save"
+    origin: Origin = "api"
+    served_notice_id: str = ""
+    consent: Annotated[
+        dict[str, Any],
+        Meta(description="In place of `choices`: Unomi's consent, with typeIdentifier, status and dates."),
+    ] = {}
 
 
 class IdentifyCall(_Call):
@@ -110,6 +131,11 @@ CALLS: dict[str, tuple[type[msgspec.Struct], str, dict[str, Any]]] = {
     "screen": (ScreenCall, "Say which screen a person saw", {"userId": "u-1", "name": "Basket"}),
     "group": (GroupCall, "Say which group a person belongs to", {"userId": "u-1", "groupId": "g-1"}),
     "alias": (AliasCall, "Say that two ids are one person", {"userId": "u-1", "previousId": "a-1"}),
+    "consent": (
+        ConsentCall,
+        "Say what a person chose",
+        {"userId": "u-1", "choices": {"personalization": True, "sharing": False}, "noticeVersion": 3},
+    ),
     "batch": (BatchCall, "Send many calls in one", {"batch": [{"type": "track", **_VIEWED}]}),
     "import": (
         BatchCall,

@@ -12,6 +12,7 @@ from heedful.faces.http.collecting import METHODS, PIXELS, SHORT
 from heedful.faces.http.messages import CALLS, ItemsCall
 from heedful.faces.http.problem import KINDS, ProblemDocument
 from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.recommendation import RecommendAnswer, RecommendRequest
 from heedful.vocabulary.variants import DecideAnswer, DecideRequest
@@ -185,6 +186,16 @@ def hot_paths() -> Object:
     paths: Object = {f"/v1/{method}": {"post": _collect(method, f"/v1/{method}")} for method in METHODS}
     for short, method in SHORT.items():
         paths[f"/v1/{short}"] = {"post": _collect(method, f"/v1/{short}")}
+    paths["/v1/consent"]["get"] = operation(
+        "get_consent",
+        "Read what somebody chose",
+        tag="Privacy",
+        security=SECRET,
+        description="Choices, what holds for every purpose now and why, and signed receipts.",
+        answer=content(ConsentAnswer),
+        errors=("request_invalid", "key_missing", "key_unknown", "key_not_allowed", "records_unavailable"),
+        parameters=[_id("userId", "The person."), _id("anonymousId", "The device.")],
+    )
     paths["/v1/pixel/{method}"] = {"get": _pixel()}
     paths["/v1/recommend"] = {
         "post": operation(
@@ -211,6 +222,11 @@ def hot_paths() -> Object:
         )
     }
     return paths
+
+
+def _id(name: str, description: str) -> Object:
+    schema = {"type": "string", "maxLength": 200}
+    return {"name": name, "in": "query", "description": description, "schema": schema, "example": "u-1"}
 
 
 def _collect(method: str, path: str) -> Object:

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
+from heedful.privacy.purposes import Purposes
 from heedful.services.collect.calls import SINGLE, read_call
+from heedful.services.collect.choosing import Signalled, as_batch
 from heedful.services.collect.commerce import Names
 from heedful.services.collect.records import Origin, to_records
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.consent import CONSENT
 from heedful.vocabulary.errors import HeedfulError, LogUnavailable
 from heedful.vocabulary.event import Record
 from heedful.vocabulary.receipt import Receipt, Status
@@ -38,6 +41,7 @@ class Collect:
     position: how far the views are, as a string for the wire; asked when an answer is made.
     meanings_of_names: event names that the operator gives a kind, as {"Video Watched": "view"}. They win over
         the names we know. Raises SettingsError where a kind may not come from outside.
+    signalled: writes down Global Privacy Control, and knows what can be consented to; without it ours alone.
     """
 
     def __init__(
@@ -48,12 +52,15 @@ class Collect:
         position: Callable[[], str],
         *,
         meanings_of_names: Mapping[str, str] = _NO_MEANINGS,
+        signalled: Signalled | None = None,
     ) -> None:
         self._submitter = submitter
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._position = position
         self._names = Names(meanings_of_names)
+        self._purposes = Purposes() if signalled is None else signalled.purposes
+        self._signalled = signalled
 
     def call(
         self,
@@ -63,19 +70,27 @@ class Collect:
         done: Callable[[CollectAnswer | HeedfulError], None],
         *,
         imported: bool = False,
+        gpc: bool = False,
     ) -> None:
-        """Take one call: `method` is identify, track, page, screen, group, alias, batch or import.
+        """Take one call: `method` is identify, track, page, screen, group, alias, consent, batch or import.
 
-        source names the sender; message ids are unique within it. imported keeps event times as they are.
+        source names the sender; message ids are unique within it. imported keeps event times as they are. gpc:
+        whether the request had `Sec-GPC: 1`.
         Raises Invalid or TooLarge when nothing of the call can be taken. Otherwise `done` is called once:
         with a fate for each event in the order received, after the accepted ones are durable and the views
         have them; or with LogUnavailable, when nothing was stored.
         """
+        chosen = method == CONSENT
+        if chosen:
+            method, body = "batch", as_batch(body, self._purposes)
         call = read_call(method, body)
         kind = method if method in SINGLE else ""
         origin = Origin(source, kind, self._clock.now(), imported)
         read = to_records(call, origin, self._pseudonyms, self._names)
         records = [outcome for outcome in read if isinstance(outcome, Record)]
+        refusals: list[Record] = []
+        if self._signalled is not None and not imported:
+            refusals = self._signalled.refusals(records, origin.received, header=gpc)
         cut = len(source) + 1
 
         def answer(receipts: Sequence[Receipt] | LogUnavailable) -> None:
@@ -83,17 +98,18 @@ class Collect:
                 done(receipts)
                 return
             stored = [
-                _fate(record.id[cut:], receipt) for record, receipt in zip(records, receipts, strict=True)
-            ]
+                _fate(record.id[cut:], receipt) for record, receipt in zip(records, receipts, strict=False)
+            ]  # refusals that the sender knows nothing of come last
             if len(stored) == len(read):
                 fates = stored
             else:
                 in_turn = iter(stored)
                 fates = [outcome if isinstance(outcome, EventFate) else next(in_turn) for outcome in read]
-            done(CollectAnswer(True, self._position(), tuple(fates)))
+            # One call of consent is one thing to its sender, also where the device has an event of its own.
+            done(CollectAnswer(True, self._position(), tuple(fates[:1] if chosen else fates)))
 
         if records:
-            self._submitter.submit(records, answer)
+            self._submitter.submit([*records, *refusals] if refusals else records, answer)
         else:
             answer(())
 
