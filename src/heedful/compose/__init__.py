@@ -40,6 +40,8 @@ from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.evaluate.streams import from_log
+from heedful.services.experiments import Assign, Experiments, Results
+from heedful.services.experiments.arms import Applied
 from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
@@ -325,6 +327,15 @@ def _engine(
         fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
     )
     placements = Placements(stores.records, clock, sources=pipelines.names)
+    experiments = Experiments(
+        stores.records, commits, clock, applies=Applied(placements), currency=settings.metrics.currency
+    )
+    assign = Assign(experiments, fold, pseudonyms)
+
+    def refresh() -> None:
+        pipelines.refresh()
+        fold.trials.refresh()
+
     engine = Engine(
         log=log,
         fold=fold,
@@ -343,6 +354,7 @@ def _engine(
             holdout=Holdout(pseudonyms, settings.holdout),
             keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
             gates=gates,
+            assign=assign,
             pseudonyms=pseudonyms,
             clock=clock,
         ),
@@ -353,11 +365,14 @@ def _engine(
             fold=fold,
             commits=commits,
             gates=gates,
+            assign=assign,
             pseudonyms=pseudonyms,
             clock=clock,
             definitions=placements.variants,
         ),
-        refresh=pipelines.refresh,
+        experiments=experiments,
+        results=Results(experiments, fold, clock, smallest=settings.metrics.smallest_group),
+        refresh=refresh,
         stopped=lambda: log.stopped if isinstance(log, SqliteLog) else None,
         snapshots=stores.snapshots,
         models=None if shelf is None else Models(shelf, pipelines.look, every=settings.models.fit_every),

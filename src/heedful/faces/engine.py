@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from heedful.records.keys import Keys
+from heedful.services.experiments import Experiments, Results
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.consent_answer import ConsentAnswer
@@ -26,6 +27,14 @@ class Engine(Protocol):
     @property
     def placements(self) -> Placements:
         """The definitions of placements. Their verbs raise what they fail with at once."""
+
+    @property
+    def experiments(self) -> Experiments:
+        """The definitions of experiments and their life."""
+
+    @property
+    def results(self) -> Results:
+        """What came of experiments."""
 
     def preview(self, request: RecommendRequest, draft: object) -> Preview:
         """What a draft of a placement would answer, beside what is in force. Raises Invalid."""

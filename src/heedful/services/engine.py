@@ -18,6 +18,7 @@ from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
+from heedful.services.experiments import Experiments, Results
 from heedful.services.fit.models import Models
 from heedful.services.gates import Gates
 from heedful.services.measure import Measure
@@ -79,6 +80,8 @@ class Engine:
         measure: Measure,
         placements: Placements,
         decide: Decide,
+        experiments: Experiments,
+        results: Results,
         stopped: Callable[[], str | None],
         snapshots: Folder | None,
         models: Models | None,
@@ -100,6 +103,8 @@ class Engine:
         self.measuring = measure
         self.placements = placements
         self.deciding = decide
+        self.experiments = experiments
+        self.results = results
         self._log = log
         self._commits = commits
         self.snapshots = snapshots
@@ -254,6 +259,7 @@ class Engine:
         """Let the views forget what the retention no longer covers, and what grants allowed that ran out. Costs
         nothing until the day turns or a grant ends."""
         self.fold.lapse(self._clock.now())
+        self.fold.trials.refresh()
         if self._retention_days:
             today = self._clock.now() // DAY * DAY
             self.fold.advance(Instant(today - self._retention_days * DAY))

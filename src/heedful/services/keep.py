@@ -59,6 +59,7 @@ class Answered(NamedTuple):
     limit: int
     held: bool
     gate: Gate = OPEN
+    arms: tuple[tuple[str, str], ...] = ()
 
 
 class KeepDecisions:
@@ -97,6 +98,7 @@ class KeepDecisions:
             window=60 * placement.attribution.hours,
             purchase_window=60 * placement.attribution.purchase_hours,
             consent=answered.gate.in_force,
+            arms=answered.arms,
             others=others,
             other_scores=other_scores,
             full=full,

@@ -20,6 +20,8 @@ from heedful.faces.http.consent import Consent, GpcSupport, WellKnown
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
+from heedful.faces.http.experiments import SHAPES as EXPERIMENT_SHAPES
+from heedful.faces.http.experiments import Experiments
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.measuring import Measuring
@@ -65,6 +67,7 @@ def build(
         *Decisions(engine).routes(),
         *Measuring(engine, meters).routes(),
         *Placements(engine, gate).routes(),
+        *Experiments(engine, gate).routes(),
         *WellKnown().routes(),
         *Operations(engine, meters, whole).routes(),
     ):
@@ -149,7 +152,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
     )
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
-        PlacementVersions, Preview, GpcSupport, ConsentAnswer,
+        PlacementVersions, Preview, GpcSupport, ConsentAnswer, *EXPERIMENT_SHAPES,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

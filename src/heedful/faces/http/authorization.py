@@ -67,6 +67,7 @@ _CALLS = (
     "a", "b",
 )  # fmt: skip
 _PLACEMENT = "/v1/placements/{name}"
+_EXPERIMENT = "/v1/experiments/{name}"
 _ITEM = "/v1/items/{item_id}"
 
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
@@ -94,6 +95,22 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("GET", f"{_PLACEMENT}/versions"): Rule(Grant.PLACEMENTS_READ),
     ("POST", f"{_PLACEMENT}/rollback"): Rule(Grant.PLACEMENTS_WRITE),
     ("POST", f"{_PLACEMENT}/preview"): Rule(Grant.PLACEMENTS_WRITE),
+    ("GET", "/v1/experiments"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", "/v1/experiment-metrics"): Rule(Grant.EXPERIMENTS_READ),
+    ("PUT", "/v1/experiment-metrics/{name}"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", _EXPERIMENT): Rule(Grant.EXPERIMENTS_READ),
+    ("PUT", _EXPERIMENT): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", f"{_EXPERIMENT}/versions"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", f"{_EXPERIMENT}/checks"): Rule(Grant.EXPERIMENTS_READ),
+    ("POST", f"{_EXPERIMENT}/start"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/weights"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/stage"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/stop"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/roll-out"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/archive"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", f"{_EXPERIMENT}/results"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", f"{_EXPERIMENT}/series"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", f"{_EXPERIMENT}/novelty"): Rule(Grant.EXPERIMENTS_READ),
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): _TOLD,

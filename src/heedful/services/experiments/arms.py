@@ -2,7 +2,7 @@
 
 The value of an arm on a placement is a JSON merge patch (RFC 7396) of the placement in force when the question
 comes, without its name and kind; `policy` beside it is `popular` for what is popular and nothing personal. None or
-{} leaves everything as it is. On variants it is `{"variant": id}`, which is shown, or the same kind of patch.
+{} leaves everything as it is. On variants it is `{"variant": id}`, which is shown, or `{"algorithm": name}`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from heedful.vocabulary.experiment import Experiment
 from heedful.vocabulary.placement import Placement
 
 POLICY, POPULAR = "policy", "popular"
-VARIANT = "variant"
+VARIANT, ALGORITHM = "variant", "algorithm"
 _FIXED = ("name", "kind")
 
 
@@ -51,6 +51,11 @@ def policy_of(value: Any) -> str | None:
 def variant_of(value: Any) -> str | None:
     """The variant that an arm shows, if it names one."""
     return value.get(VARIANT) if isinstance(value, dict) else None
+
+
+def algorithm_of(value: Any) -> str | None:
+    """The algorithm that an arm chooses a variant by, if it names one."""
+    return value.get(ALGORITHM) if isinstance(value, dict) else None
 
 
 class Applied:
@@ -87,6 +92,8 @@ class Applied:
             raise _invalid(f"{where}: name and kind stay as they are")
         if POLICY in value and (placement.kind != "items" or value[POLICY] != POPULAR):
             raise _invalid(f"{where}.policy: there is {POPULAR!r}, for items")
+        if placement.kind == "variants" and set(value) not in ({VARIANT}, {ALGORITHM}, set()):
+            raise _invalid(f"{where}: for variants, {{'variant': id}} or {{'algorithm': name}}")
         known = [variant.id for variant in placement.variants]
         if VARIANT in value and value[VARIANT] not in known:
             raise _invalid(f"{where}.variant: there is {', '.join(known) or 'none'}")

@@ -43,6 +43,13 @@ class Assigned(NamedTuple):
         """What the decision keeps: the arms of those that count."""
         return tuple((part.experiment, part.arm) for part in self.parts if part.inside)
 
+    def told(self) -> list[dict[str, Any]]:
+        """For the trace."""
+        return [
+            {"experiment": part.experiment, "arm": part.arm, "counts": part.inside, "why": part.why}
+            for part in self.parts
+        ]
+
 
 NOTHING = Assigned()
 
