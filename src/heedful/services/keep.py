@@ -117,9 +117,9 @@ class KeepDecisions:
             EventId(f"heedful:{answer.decision_id}"), asker.subject, answered.now, _UNSAID, _UNSAID,
             answered.now, encode(event),
         )  # fmt: skip
-        # A rule that goes by what was shown must see it at the next question, also where no loop comes back for
-        # what was put off.
-        at_once = answered.spot.remembers and self._commits.later is None
+        # A rule that goes by what was shown must see it at the next question, and whoever was shown an arm keeps
+        # it, also where no loop comes back for what was put off.
+        at_once = (answered.spot.remembers or answered.arms) and self._commits.later is None
         (self._commits.submit if at_once else self._commits.defer)((record,), _unwatched)
 
     def _runners_up(self, slate: Slate, pipeline: Pipeline) -> tuple[list[ItemId], list[float]]:
