@@ -31,6 +31,7 @@ from heedful.faces.http.metrics import Meters
 from heedful.faces.http.serve import Server, ServeSettings
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
+from heedful.services.experiments import Experiments, Results
 from heedful.services.placements import Placements, Preview
 from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer, EventFate
@@ -62,6 +63,8 @@ class ConstantEngine:
     """Answers at once, always the same."""
 
     rights: Rights
+    experiments: Experiments
+    results: Results
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys

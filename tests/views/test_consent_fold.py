@@ -20,10 +20,10 @@ from heedful.views.lawful import OPEN, Judge
 from heedful.vocabulary.consent import ANALYTICS, BUILT_IN, LEARNING, Age, ConsentChange, PrivacySettings
 from heedful.vocabulary.decision import Decision, encode_decision
 from heedful.vocabulary.event import Event, Line, Record, Stored, position
-from heedful.vocabulary.ids import EventId, ItemId, SubjectId
-from heedful.vocabulary.kinds import CANCEL, CLICK, DECISION, IDENTIFY, PURCHASE, REFUND, VIEW
+from heedful.vocabulary.ids import NOBODY, EventId, ItemId, SubjectId
+from heedful.vocabulary.kinds import CANCEL, CLICK, DECISION, IDENTIFY, PURCHASE, REFUND, TRIAL, VIEW
 from heedful.vocabulary.time import DAY, MINUTE, Instant
-from tests.views.test_fold import ITEMS, NAMES, PEOPLE, Kept, stored
+from tests.views.test_fold import ITEMS, NAMES, PEOPLE, Kept, stored, trials
 
 HERE = PrivacySettings(jurisdiction="DE")
 ELSEWHERE = PrivacySettings(consent="elsewhere")
@@ -75,7 +75,11 @@ def records(draw: st.DrawFn, *, orders: bool = True) -> list[Record]:
         at = Instant(BEGINNING + draw(st.integers(0, 9)) * 10 * MINUTE)
         received = Instant(at + draw(st.integers(0, 3)) * 10 * MINUTE)
         identity = EventId(f"s:{draw(st.integers(0, 11)) if orders else number}")
-        sort = draw(st.integers(0, 6))
+        sort = draw(st.integers(0, 7))
+        if sort == 7:
+            said = Event(kind=TRIAL, properties=msgspec.json.encode(draw(trials())))
+            made.append(Record(identity, NOBODY, at, at, Instant(0), received, encode(said)))
+            continue
         if sort <= 1:
             event = draw(choices())
         elif sort == 6:
@@ -83,7 +87,8 @@ def records(draw: st.DrawFn, *, orders: bool = True) -> list[Record]:
         elif sort == 2:
             shown = draw(st.lists(st.sampled_from(ITEMS), max_size=2, unique=True))
             name = draw(st.sampled_from(("d1", "d2"))) if orders else f"d{number}"
-            kept = Decision("home", [ItemId(one) for one in shown], 1, [1.0] * len(shown))
+            arms = draw(st.sampled_from(((), (("e", "a"),), (("e", "b"),))))
+            kept = Decision("home", [ItemId(one) for one in shown], 1, [1.0] * len(shown), arms=arms)
             identity = EventId(f"heedful:{name}")
             event = Event(kind=DECISION, decision=name, properties=encode_decision(kept))
         else:

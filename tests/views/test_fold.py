@@ -33,9 +33,11 @@ from heedful.vocabulary.kinds import (
     PAGE,
     PURCHASE,
     REFUND,
+    TRIAL,
     VIEW,
 )
 from heedful.vocabulary.time import DAY, MINUTE, SECOND, Instant
+from heedful.vocabulary.trial import Aggregate, Measure, Trial
 
 NAMES = Pseudonyms(b"k" * 32)
 PEOPLE = ("ada", "bo", "cy")
@@ -79,7 +81,7 @@ def records(draw: st.DrawFn) -> list[Record]:
             for item in draw(st.lists(st.sampled_from(ITEMS), min_size=1, max_size=2, unique=True))
         )
         order = draw(st.sampled_from(("", "o1", "o2"))) if kind in {PURCHASE, REFUND, CANCEL} else ""
-        event = Event(kind=kind, lines=lines, order=order)
+        event = Event(kind=kind, lines=lines, order=order, currency="EUR")
         subject = NAMES.user(draw(st.sampled_from(PEOPLE)))
         if kind == PAGE or (kind in {REFUND, CANCEL} and draw(st.booleans())):
             event = Event(kind=kind, order=order)
@@ -97,13 +99,30 @@ def records(draw: st.DrawFn) -> list[Record]:
             answer = Decision(
                 draw(st.sampled_from(("home", "cart"))), [ItemId(item) for item in shown], 1, [1.0] * len(shown),
                 holdout=draw(st.booleans()), counts_as_shown=draw(st.booleans()),
+                arms=draw(st.sampled_from(((), (), (("e", "a"),), (("e", "b"),), (("e", "a"), ("f", "x"))))),
             )  # fmt: skip
             name = draw(st.sampled_from(("d1", "d2", "d3")))
             identity = EventId(f"heedful:{name}")
             event = Event(kind=DECISION, decision=name, properties=encode_decision(answer))
+        elif draw(st.integers(0, 7)) == 0:
+            subject, event = NOBODY, Event(kind=TRIAL, properties=msgspec.json.encode(draw(trials())))
         received = Instant(at + draw(st.integers(0, 2)))
         made.append(Record(identity, subject, at, at, Instant(0), received, encode(event)))
     return made
+
+
+@st.composite
+def trials(draw: st.DrawFn) -> Trial:
+    """How one of two experiments stands."""
+    measures = (
+        Measure("views", (VIEW,), hours=1, per=(PAGE,)), Measure("any", (VIEW, CART), Aggregate.ANY),
+        Measure("units", (PURCHASE,), Aggregate.UNITS, cap=2),
+        Measure("paid", (PURCHASE,), Aggregate.AMOUNT, currency="EUR"),
+    )  # fmt: skip
+    return Trial(
+        draw(st.sampled_from("ef")), ("a", "b"), draw(st.sampled_from(((1, 1), (1, 3)))),
+        measures[: draw(st.integers(1, 4))], draw(st.booleans()), before_days=draw(st.integers(0, 1)),
+    )  # fmt: skip
 
 
 def folded(batches: Sequence[Sequence[Stored]]) -> Fold:

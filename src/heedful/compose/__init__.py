@@ -5,85 +5,56 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from heedful.compose.consenting import consenting, ledger_of
-from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
-from heedful.compose.rights import rights_over
-from heedful.compose.vaults import files_of, memory_vault, refuse_without_keys, tell_of_keys, vault_of
+from heedful.compose.assembly import Post, Stores, engine_of
+from heedful.compose.beside import (
+    allowed_log,
+    fit_beside,
+    log_beside,
+    rotating,
+    snapshot_beside,
+    taste_beside,
+)
+from heedful.compose.consenting import ledger_of
+from heedful.compose.pipelines import pipeline_of
+from heedful.compose.state import Progress, catch_up_from_snapshot, read_settings, records_of
+from heedful.compose.vaults import memory_vault, refuse_without_keys, tell_of_keys, vault_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
-from heedful.log.codec import decode
-from heedful.log.commit import GroupCommit
-from heedful.log.log import Bodies, LogReader
 from heedful.log.memory import MemoryLog
-from heedful.log.sealed import OpenedLog, SealedLog, StoringLog
+from heedful.log.sealed import StoringLog
 from heedful.log.sqlite import SqliteLog
-from heedful.log.until import Until
-from heedful.models.shelf import Shelf, Version
+from heedful.models.shelf import Shelf
 from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
-from heedful.pipeline.reasons import Reasons
-from heedful.privacy.judge import Rules
-from heedful.privacy.purposes import Purposes
-from heedful.records.audit import TERMINAL, Audit, audit_of
+from heedful.records.audit import TERMINAL, audit_of
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
-from heedful.records.records import Records
-from heedful.records.signing import Signer, signer
-from heedful.services import remember
+from heedful.records.signing import signer
 from heedful.services.administer import Administer
-from heedful.services.allowed import Allowed
-from heedful.services.collect import Collect
-from heedful.services.decide import Decide
-from heedful.services.describe import Describe
 from heedful.services.engine import Engine
-from heedful.services.evaluate.streams import from_log
-from heedful.services.fit.exposures import Exposures, gather
-from heedful.services.fit.gather import GatherSettings
-from heedful.services.fit.models import Models
-from heedful.services.fit.refit import Verdict, refit, worth_of
-from heedful.services.fit.taste import fit_taste, refitted
-from heedful.services.holdout import Holdout
-from heedful.services.keep import KeepDecisions
-from heedful.services.measure import Measure
-from heedful.services.placements import Placements
-from heedful.services.recall import Recall
-from heedful.services.recommend import Recommend
 from heedful.services.rehearse import rehearse
 from heedful.services.remember import Snapshots
-from heedful.services.retain import Retain
-from heedful.services.rights.acts import NoForgetting
-from heedful.services.rotate import RotateKeys
-from heedful.services.verify import catch_up
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.secret import installation_secret
 from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
-from heedful.views.trends import HORIZONS
-from heedful.vocabulary.consent import ANALYTICS, LEARNING
-from heedful.vocabulary.errors import Invalid, NotFound, SettingsError
-from heedful.vocabulary.event import Stored
-from heedful.vocabulary.placement import Placement, placement_of
-from heedful.vocabulary.settings import RetentionSettings, Settings
-from heedful.vocabulary.time import DAY, MINUTE, Clock, FixedClock, Instant, SystemClock
+from heedful.vocabulary.settings import Settings
+from heedful.vocabulary.time import DAY, Clock, FixedClock, Instant, SystemClock
 
 if TYPE_CHECKING:
     from heedful.faces.cli.opener import Replaying
-    from heedful.records.ledger import Ledger
+
+__all__ = [
+    "Heedful", "Progress", "engine_over", "fit_beside", "keys_of", "log_beside", "main", "open_engine",
+    "read_settings", "rehearse_kernels", "replaying", "rotating", "snapshot_beside", "taste_beside",
+]  # fmt: skip
 
 MEMORY = ":memory:"
-
-Post = Callable[[Callable[[], None]], object]
-Progress = Callable[[str, int, int], None]
-"""Told of long work at the start: what, how much is done, how much there is."""
 
 
 class Heedful(Client):
@@ -118,7 +89,7 @@ def open_engine(
         pseudonyms = Pseudonyms(secrets.token_bytes(32))
         # Nothing that is thrown away is worth a holdout.
         stores = Stores(MemoryLog(), memory_vault(clock), Claims(), MemoryRecords(), None, None)
-        return _engine(stores, pseudonyms, settings or Settings(holdout=0.0), clock, post)
+        return engine_of(stores, pseudonyms, settings or Settings(holdout=0.0), clock, post)
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = settings or read_settings(folder)
@@ -133,7 +104,7 @@ def open_engine(
         refuse_without_keys(folder, log)
         vault = vault_of(folder, settings.vault, clock, create=True)
         undo.callback(vault.close)
-        records = _records(folder)
+        records = records_of(folder)
         undo.callback(records.close)
         ledger = ledger_of(folder)
         undo.callback(ledger.close)
@@ -143,7 +114,7 @@ def open_engine(
             log, vault, claims, records, snapshots, shelf, audit_of(folder, clock), ledger,
             signer(secret, "consent receipts"), folder,
         )  # fmt: skip
-        engine = _engine(stores, pseudonyms, settings, clock, post)
+        engine = engine_of(stores, pseudonyms, settings, clock, post)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, engine.log, snapshots, progress)
         engine.refresh()
         if engine.models is not None:
@@ -164,287 +135,12 @@ def engine_over(log: StoringLog, vault: Vault, secret: bytes, *, clock: Clock | 
     secret: 32 bytes. vault, secret: the same in every process that writes or folds the log.
     """
     stores = Stores(log, vault, Claims(), MemoryRecords(), None, None)
-    return _engine(stores, Pseudonyms(secret), Settings(), clock or SystemClock(), None)
-
-
-def read_settings(folder: Path) -> Settings:
-    """`settings.toml` in the data folder, or the defaults. Raises SettingsError, naming what is wrong."""
-    file = folder / "settings.toml"
-    if not file.exists():
-        return Settings()
-    try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Settings)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}") from error
-
-
-def catch_up_from_snapshot(
-    fold: Fold, log: LogReader, snapshots: Snapshots | None, progress: Progress | None
-) -> int:
-    """Bring an empty fold to the end of its log: newest good snapshot, then the tail.
-
-    Returns how many records the snapshot held.
-    """
-    if snapshots is not None:
-        remember.load(fold, snapshots, end=log.end())
-    total, begun = sum(log.end().offsets), sum(fold.cursor.offsets)
-
-    def told(count: int) -> None:
-        if progress is not None:
-            progress("folding the log", begun + count, total)
-
-    catch_up(fold, log, progress=told)
-    for horizon in HORIZONS:
-        fold.trends.top(horizon, 1)  # so that the first question does not wait for every item's score
-    return begun
-
-
-def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | None:
-    """Bring the newest snapshot of a data folder up to date without being its writer.
-
-    Returns its name, or None when nothing came since the last. Raises NotFound, SettingsError, Corrupt, OSError.
-    """
-    settings = read_settings(where)
-    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-    with log_beside(where, settings) as (log, vault):
-        snapshots = Snapshots(Folder(where / "snapshots"), vault.files)
-        epoch = (
-            vault.files.epoch()
-        )  # whoever is forgotten while this reads must not outlive it in a new epoch
-        fold = _empty_fold(log, Claims(), pseudonyms, settings)
-        begun = catch_up_from_snapshot(fold, log, snapshots, progress)
-        return remember.take(fold, snapshots, epoch=epoch) if sum(fold.cursor.offsets) > begun else None
-
-
-@contextmanager
-def log_beside(where: Path, settings: Settings) -> Iterator[tuple[OpenedLog, Vault]]:
-    """The log of a data folder for reading, beside a running server too, and the vault that opens it.
-
-    Raises NotFound, SettingsError, Corrupt, KeyUnavailable.
-    """
-    with (
-        SqliteLog.reader(where / "log.sqlite3") as log,
-        closing(_vault_beside(where, settings, log)) as vault,
-    ):
-        yield OpenedLog(log, vault.bodies), vault
-
-
-def _vault_beside(where: Path, settings: Settings, log: LogReader) -> Vault:
-    refuse_without_keys(where, log)
-    return vault_of(
-        where, settings.vault, SystemClock(), create=True
-    )  # a log from before there was sealing has none
-
-
-def fit_beside(
-    where: Path,
-    *,
-    kind: str = "lambdamart",
-    placement: str = "",
-    seed: int = 7,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> Verdict:
-    """Fit a ranker to the log of a data folder, beside a running server too, and promote it if it is not worse.
-
-    placement: fit for this placement's own objective and sources; "" for all that have no ranker of their own.
-    Raises NotFound, Invalid, SettingsError, Corrupt, OSError.
-    """
-    shelf = Shelf(Folder(where / "models"))
-    era, settings = shelf.era(), read_settings(where)
-    defined = _defined(where, placement) if placement else Placement(name="default")
-    with log_beside(where, settings) as (log, vault):
-        then = Until(log, log.end())  # the log may be growing meanwhile
-        told = None if progress is None else lambda done, total: progress("reading the log", done, total)
-        fold = _folded_beside(where, log, then, vault, settings, progress)
-        allowed = Allowed(then, fold.usable(LEARNING))
-        stream = from_log(allowed, str(where), progress=told)
-        objective = worth_of(settings, defined.objective if placement else None)
-        how = GatherSettings(seed=seed)
-
-        def shown(features: tuple[str, ...]) -> Exposures:
-            only = placement or None
-            return gather(allowed, lambda: fold, features, objective, placement=only, least=how.exposures)
-
-        def replayed(fold: Fold) -> Pipeline:
-            return Pipelines(fold, taste=refitted(fold)).of(defined)
-
-        return refit(
-            stream, then.end().encode(), shelf, replayed, settings,
-            objective=objective, kind=kind, place=f"{RANKER}:{placement}" if placement else RANKER,
-            how=how, exposures=shown, era=era, force=force, told=progress,
-        )  # fmt: skip
-
-
-def taste_beside(where: Path, *, seed: int = 7, progress: Progress | None = None) -> Version:
-    """Fit long-term taste to the log of a data folder, beside a running server too, and put it in force.
-
-    Raises NotFound, Invalid where there is too little to learn from, SettingsError, Corrupt, OSError.
-    """
-    shelf = Shelf(Folder(where / "models"))
-    era, settings = shelf.era(), read_settings(where)
-    with log_beside(where, settings) as (log, vault):
-        fold = _folded_beside(where, log, Until(log, log.end()), vault, settings, progress)
-        return fit_taste(fold, fold.cursor.encode(), shelf, seed=seed, era=era)
-
-
-def _folded_beside(
-    where: Path,
-    bodies: Bodies,
-    log: LogReader,
-    vault: Vault,
-    settings: Settings,
-    progress: Progress | None,
-) -> Fold:
-    """A fold of a data folder's log by whoever is not its writer, with grants that ran out by now taken back."""
-    pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-    fold = _empty_fold(bodies, Claims(), pseudonyms, settings)
-    catch_up_from_snapshot(fold, log, Snapshots(Folder(where / "snapshots"), vault.files), progress)
-    fold.lapse(SystemClock().now())
-    return fold
-
-
-@contextmanager
-def _allowed_log(where: Path) -> Iterator[LogReader]:
-    """A data folder's log, without what may not be learned from and counted."""
-    settings = read_settings(where)
-    with log_beside(where, settings) as (log, vault):
-        fold = _folded_beside(where, log, log, vault, settings, None)
-        yield Allowed(log, fold.usable(LEARNING | ANALYTICS))
-
-
-def _defined(where: Path, placement: str) -> Placement:
-    """The version of `placement` that is in force. Raises NotFound, Invalid where it shows no items."""
-    records = _records(where)
-    try:
-        found = records.current("placement", placement)
-    finally:
-        records.close()
-    if found is None:
-        raise NotFound(f"no placement {placement!r} is defined")
-    defined = placement_of(placement, msgspec.json.decode(found.body))
-    if defined.kind != "items":
-        raise Invalid(
-            "placement_kind", f"{placement!r} shows variants, which no ranker orders", path="placement"
-        )
-    return defined
+    return engine_of(stores, Pseudonyms(secret), Settings(), clock or SystemClock(), None)
 
 
 def rehearse_kernels(told: Progress | None = None) -> None:
     """Compile and load every numeric kernel, on a shop in memory that is thrown away."""
     rehearse(open_engine(MEMORY, clock=FixedClock(Instant(4 * DAY))), told)
-
-
-def _empty_fold(bodies: Bodies, claims: Claims, pseudonyms: Pseudonyms, settings: Settings) -> Fold:
-    return Fold(
-        pseudonyms=pseudonyms,
-        claims=claims,
-        bodies=bodies,
-        decode=decode,
-        meanings=settings.kinds,
-        idle=int(settings.idle_minutes * MINUTE),
-        catalogue_required=settings.catalogue.required,
-        judge=Rules(settings.privacy),
-    )
-
-
-def _records(folder: Path) -> Records:
-    from heedful.records.database import sqlite_records  # who works in memory does not pay for the import
-
-    return sqlite_records(folder / "records.sqlite3")
-
-
-class Stores(NamedTuple):
-    """What an engine keeps things in. log: as it stores what is sealed.
-
-    snapshots, shelf, audit: None where nothing is kept.
-    """
-
-    log: StoringLog
-    vault: Vault
-    claims: Claims
-    records: Records
-    snapshots: Snapshots | None
-    shelf: Shelf | None
-    audit: Audit | None = None
-    ledger: Ledger | None = None
-    signer: Signer | None = None
-    folder: Path | None = None
-
-
-def _engine(
-    stores: Stores, pseudonyms: Pseudonyms, settings: Settings, clock: Clock, post: Post | None
-) -> Engine:
-    inner, shelf = stores.log, stores.shelf
-    log = SealedLog(inner, stores.vault.bodies)
-    fold = _empty_fold(log, stores.claims, pseudonyms, settings)
-    pipelines = Pipelines(fold, shelf)
-
-    def folded(stored: Sequence[Stored]) -> None:
-        engine.folded(stored)
-
-    def position() -> str:
-        return fold.cursor.encode()  # the cursor is another one after every batch
-
-    commits = GroupCommit(log, stored=folded, post=post, seal=log.seal)
-    gates, proof, signalled = consenting(
-        fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
-    )
-    recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
-    placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
-    engine = Engine(
-        log=log,
-        fold=fold,
-        gates=gates,
-        proof=proof,
-        commits=commits,
-        collect=Collect(
-            commits, pseudonyms, clock, position, meanings_of_names=settings.names, signalled=signalled
-        ),
-        describe=Describe(fold=fold, commits=commits, clock=clock),
-        recommend=Recommend(
-            fold=fold,
-            pipelines=pipelines.of,
-            popular=pipelines.popular(),
-            placements=placements,
-            holdout=Holdout(pseudonyms, settings.holdout),
-            keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
-            gates=gates,
-            pseudonyms=pseudonyms,
-            clock=clock,
-        ),
-        measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
-        recall=recall,
-        placements=placements,
-        decide=Decide(
-            fold=fold,
-            commits=commits,
-            gates=gates,
-            pseudonyms=pseudonyms,
-            clock=clock,
-            definitions=placements.variants,
-        ),
-        refresh=pipelines.refresh,
-        stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
-        vault=stores.vault,
-        snapshots=stores.snapshots,
-        models=None
-        if shelf is None
-        else Models(shelf, pipelines.look, every=settings.models.fit_every, tasting=pipelines.tasting),
-        snapshot_every=settings.snapshot_every,
-        retention_days=settings.retention_days,
-        clock=clock,
-        empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
-    )
-    engine.audit = stores.audit
-    engine.rights = rights_over(
-        log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
-        recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),
-        forgets=NoForgetting(), settings=settings.rights, folder=stores.folder, clock=clock,
-    )  # fmt: skip
-    if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
-        engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
-    return engine
 
 
 def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
@@ -468,14 +164,6 @@ def keys_of(where: Path) -> tuple[Keys, list[tuple[str, str]]]:
     finally:
         administer.close()
     return administer.keys, made
-
-
-@contextmanager
-def rotating(where: Path) -> Iterator[RotateKeys]:
-    """The keys of a data folder. Raises SettingsError, Corrupt."""
-    settings, clock = read_settings(where).vault, SystemClock()
-    with closing(vault_of(where, settings, clock, start=False)) as vault:
-        yield RotateKeys(vault, files_of(settings, where), clock)
 
 
 def replaying() -> Replaying:
@@ -504,7 +192,7 @@ def replaying() -> Replaying:
             "vstan": lambda idle: Vstan(idle=idle),
         },
     )
-    return Replaying(systems, _allowed_log, read_settings, rehearse_kernels)
+    return Replaying(systems, allowed_log, read_settings, rehearse_kernels)
 
 
 def main() -> None:

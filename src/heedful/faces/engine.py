@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from heedful.records.keys import Keys
+from heedful.services.experiments import Experiments, Results
 from heedful.services.placements import Placements, Preview
 from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer
@@ -31,6 +32,14 @@ class Engine(Protocol):
     @property
     def rights(self) -> Rights:
         """A person's rights: disclosure, requests, what the person themself may do, OpenDSR."""
+
+    @property
+    def experiments(self) -> Experiments:
+        """The definitions of experiments and their life."""
+
+    @property
+    def results(self) -> Results:
+        """What came of experiments."""
 
     def preview(self, request: RecommendRequest, draft: object) -> Preview:
         """What a draft of a placement would answer, beside what is in force. Raises Invalid."""

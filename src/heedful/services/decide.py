@@ -16,6 +16,8 @@ from heedful.log.commit import GroupCommit
 from heedful.models.variants.chooser import Chooser, Odds
 from heedful.models.variants.draw import UNITS, draw, probability
 from heedful.models.variants.features import Moment, moment_of
+from heedful.services.experiments.arms import algorithm_of, variant_of
+from heedful.services.experiments.assign import NOTHING, Assign, Assigned
 from heedful.services.gates import Gate, Gates
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
@@ -28,6 +30,7 @@ from heedful.vocabulary.time import Clock, Instant
 from heedful.vocabulary.variants import (
     MARK,
     MOST_VARIANTS,
+    Algorithm,
     DecideAnswer,
     DecideRequest,
     Variant,
@@ -54,6 +57,7 @@ class Decide:
         fold: Fold,
         commits: GroupCommit,
         gates: Gates,
+        assign: Assign,
         pseudonyms: Pseudonyms,
         clock: Clock,
         definitions: Definitions = lambda _: None,
@@ -61,6 +65,7 @@ class Decide:
         self._fold = fold
         self._commits = commits
         self._gates = gates
+        self._assign = assign
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._definitions = definitions
@@ -87,20 +92,32 @@ class Decide:
         try:
             # What a site says of the moment it knows of the person too.
             moment = moment_of(_plain(said) if gate.personalization.allowed else {})
+            assigned = self._assigned(request, said, now, gate)
+            placement = _as_assigned(placement, assigned)
             odds = self._chooser.odds(request.placement, placement, moment, now)
             if not gate.experiments.allowed:
                 odds = _likeliest(odds)
             place, degraded = draw(seed, odds.parts), False
         except Exception:  # a page must not stay empty because a statistic is broken
             log.exception("decide_degraded", placement=request.placement)
-            moment = moment_of({})
+            moment, assigned = moment_of({}), NOTHING
             odds = Odds([UNITS] + [0] * (len(placement.variants) - 1), None, informed=False)
             place, degraded = 0, True
             self.degraded += 1
-        answer = self._answer(request, placement, odds, place, now, seed, gate, degraded=degraded)
+        answer = self._answer(request, placement, odds, place, now, seed, gate, assigned, degraded=degraded)
         self._write_down(answer, request, placement, odds, moment, seed, now, gate)
         self.decisions += 1
         return answer
+
+    def _assigned(
+        self, request: DecideRequest, said: Mapping[str, Any], now: Instant, gate: Gate
+    ) -> Assigned:
+        if not gate.experiments.allowed:
+            return NOTHING
+        user, anonymous = request.user_id or "", request.anonymous_id or ""
+        return self._assign.on(
+            "variants", request.placement, user=user, anonymous=anonymous, said=said, now=now
+        )
 
     def _placement(self, request: DecideRequest) -> VariantPlacement:
         """The definition, as far as the request does not say otherwise; or one made of the request alone."""
@@ -130,7 +147,7 @@ class Decide:
 
     def _answer(
         self, request: DecideRequest, placement: VariantPlacement, odds: Odds, place: int, now: Instant,
-        seed: int, gate: Gate, *, degraded: bool,
+        seed: int, gate: Gate, assigned: Assigned, *, degraded: bool,
     ) -> DecideAnswer:  # fmt: skip
         chosen = placement.variants[place]
         shares = [probability(part) for part in odds.parts]
@@ -146,7 +163,10 @@ class Decide:
             position=self._fold.cursor.encode(),
             degraded=degraded,
             withheld=gate.withheld,
-            trace={**_trace(placement, odds), "consent": gate.told()} if request.explain else None,
+            arms=dict(assigned.arms),
+            trace={**_trace(placement, odds), "consent": gate.told(), "experiments": assigned.told()}
+            if request.explain
+            else None,
         )
 
     def _write_down(
@@ -156,7 +176,7 @@ class Decide:
         kept = VariantDecision(
             request.placement, answer.variant, [variant.id for variant in placement.variants], odds.parts, seed,
             moment.cell, list(moment.features), placement.algorithm.value, answer.position,
-            answer.personalized, answer.degraded,
+            answer.personalized, answer.degraded, list(answer.arms.items()),
         )  # fmt: skip
         user, anonymous = request.user_id or "", request.anonymous_id or ""
         event = Event(
@@ -188,6 +208,18 @@ class Decide:
 def replay(decision: VariantDecision) -> str:
     """The variant that the logged seed and parts lead to: the one that was shown."""
     return decision.variants[draw(decision.seed, decision.parts)]
+
+
+def _as_assigned(placement: VariantPlacement, assigned: Assigned) -> VariantPlacement:
+    """The placement as arms change it: one variant alone, or another way to choose."""
+    for part in assigned.parts:
+        shown = variant_of(part.value)
+        only = tuple(variant for variant in placement.variants if variant.id == shown)
+        if only:
+            placement = msgspec.structs.replace(placement, variants=only)
+        elif (algorithm := algorithm_of(part.value)) is not None:
+            placement = msgspec.structs.replace(placement, algorithm=Algorithm(algorithm))
+    return placement
 
 
 def _likeliest(odds: Odds) -> Odds:

@@ -20,6 +20,7 @@ from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
+from heedful.services.experiments import Experiments, Results
 from heedful.services.fit.models import Models
 from heedful.services.gates import Gates
 from heedful.services.measure import Measure
@@ -94,6 +95,8 @@ class Engine:
         measure: Measure,
         placements: Placements,
         decide: Decide,
+        experiments: Experiments,
+        results: Results,
         stopped: Callable[[], str | None],
         vault: Vault,
         snapshots: Snapshots | None,
@@ -116,6 +119,8 @@ class Engine:
         self.measuring = measure
         self.placements = placements
         self.deciding = decide
+        self.experiments = experiments
+        self.results = results
         self.log = log
         self.vault = vault
         self._commits = commits
@@ -281,6 +286,7 @@ class Engine:
         """Let the views forget what the retention no longer covers, and what grants allowed that ran out. Costs
         nothing until the day turns or a grant ends."""
         self.fold.lapse(self._clock.now())
+        self.fold.trials.refresh()
         with suppress(RecordsUnavailable, Conflict):
             self.rights.requests.expire()
         if self.retaining is not None and self.retaining.step():

@@ -59,6 +59,7 @@ class Answered(NamedTuple):
     limit: int
     held: bool
     gate: Gate = OPEN
+    arms: tuple[tuple[str, str], ...] = ()
 
 
 class KeepDecisions:
@@ -97,6 +98,7 @@ class KeepDecisions:
             window=60 * placement.attribution.hours,
             purchase_window=60 * placement.attribution.purchase_hours,
             consent=answered.gate.in_force,
+            arms=answered.arms,
             others=others,
             other_scores=other_scores,
             full=full,
@@ -115,9 +117,9 @@ class KeepDecisions:
             EventId(f"heedful:{answer.decision_id}"), asker.subject, answered.now, _UNSAID, _UNSAID,
             answered.now, encode(event),
         )  # fmt: skip
-        # A rule that goes by what was shown must see it at the next question, also where no loop comes back for
-        # what was put off.
-        at_once = answered.spot.remembers and self._commits.later is None
+        # A rule that goes by what was shown must see it at the next question, and whoever was shown an arm keeps
+        # it, also where no loop comes back for what was put off.
+        at_once = (answered.spot.remembers or answered.arms) and self._commits.later is None
         (self._commits.submit if at_once else self._commits.defer)((record,), self._commits.unwatched)
 
     def _runners_up(self, slate: Slate, pipeline: Pipeline) -> tuple[list[ItemId], list[float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,6 +23,8 @@ from heedful.pipeline.surroundings import Surroundings
 from heedful.pipeline.taste_source import Taste
 from heedful.pipeline.visit_sources import BoughtWith, TimedNeighbours
 from heedful.services.asking import Asking
+from heedful.services.experiments.arms import POPULAR, patched, policy_of
+from heedful.services.experiments.assign import NOTHING, Assign, Assigned
 from heedful.services.explain import trace
 from heedful.services.gates import Gate, Gates
 from heedful.services.holdout import Holdout
@@ -39,6 +41,8 @@ from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, 
 from heedful.vocabulary.time import Clock, Instant, instant
 
 MAX_LIMIT = 100
+MOST_ARMED = 256
+"""Placements as arms change them that are kept ready."""
 MAX_EXCLUDED = 1_000
 MAX_NAME = 200
 """Characters of a person's id and of a placement's name, as of an event's: the decision keeps them."""
@@ -75,6 +79,7 @@ class Recommend:
         holdout: Holdout,
         keep: KeepDecisions,
         gates: Gates,
+        assign: Assign,
         pseudonyms: Pseudonyms,
         clock: Clock,
     ) -> None:
@@ -87,6 +92,8 @@ class Recommend:
         self._holdout = holdout
         self._keep = keep
         self._gates = gates
+        self._assign = assign
+        self._arms: dict[tuple[object, ...], Course] = {}
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._asking = Asking(fold)
@@ -111,12 +118,24 @@ class Recommend:
         gate = self._gates.question(asker.user, asker.anonymous, request.context.consent)
         held = gate.experiments.allowed and self._holdout.holds(asker.subject, course.spot.placement.holdout)
         decision = DecisionId(f"{now:x}{seed:016x}")
+        assigned = self._assigned(request, asker, now, gate, held=held)
+        course = self._with_arms(course, assigned)
         answer, slate, pipeline = self._answer(
-            request, asker, course, decision, seed, now, gate=gate, held=held, behind=behind
+            request,
+            asker,
+            course,
+            decision,
+            seed,
+            now,
+            gate=gate,
+            held=held,
+            behind=behind,
+            assigned=assigned,
         )
         name, spot = request.placement, course.spot
         self._keep.keep(
-            Answered(answer, slate, asker, name, spot, seed, now, request.limit, held, gate), pipeline
+            Answered(answer, slate, asker, name, spot, seed, now, request.limit, held, gate, assigned.arms),
+            pipeline,
         )
         self.decisions += 1
         return answer
@@ -154,6 +173,7 @@ class Recommend:
         gate: Gate,
         held: bool,
         behind: bool = False,
+        assigned: Assigned = NOTHING,
     ) -> tuple[RecommendAnswer, Slate, Pipeline]:
         # Where they do not allow it the question is nobody's, and nothing of them is read anywhere.
         context = self._asking.context(
@@ -183,10 +203,12 @@ class Recommend:
             degraded=course.degraded,
             behind=behind,
             withheld=gate.withheld,
+            arms=dict(assigned.arms),
         )
         if request.explain:
             told = trace(pipeline, slate, context, course.spot, held=held)
-            answer = msgspec.structs.replace(answer, trace={**told, "consent": gate.told()})
+            more = {"consent": gate.told(), "experiments": assigned.told()}
+            answer = msgspec.structs.replace(answer, trace={**told, **more})
         return answer, slate, pipeline
 
     def _course(self, placement: str) -> Course:
@@ -201,6 +223,44 @@ class Recommend:
             course = self._ready(_of_items(standing.placement), standing.version)
             self._courses[placement] = course
         return course
+
+    def _assigned(
+        self, request: RecommendRequest, asker: Asker, now: Instant, gate: Gate, *, held: bool
+    ) -> Assigned:
+        """The arms of who asks. Who is held out, or in no experiment, gets none: what is in force is for them."""
+        if held or not gate.experiments.allowed:
+            return NOTHING
+        said = request.context.properties
+        return self._assign.on(
+            "placement", request.placement, user=asker.user, anonymous=asker.anonymous, said=said, now=now
+        )
+
+    def _with_arms(self, course: Course, assigned: Assigned) -> Course:
+        """`course` as the arms change it; degraded where an arm no longer fits the placement."""
+        changes = [part for part in assigned.parts if part.value]
+        if not changes:
+            return course
+        spot = course.spot
+        key = (spot.placement.name, spot.version, *((part.experiment, part.arm) for part in changes))
+        made = self._arms.get(key)
+        if made is None:
+            made = course
+            for part in changes:
+                made = self._armed(made, part.value)
+            if len(self._arms) >= MOST_ARMED:
+                self._arms.clear()
+            self._arms[key] = made
+        return made
+
+    def _armed(self, course: Course, value: Any) -> Course:
+        try:
+            placement = patched(course.spot.placement, value, self._placements.checked)
+            changed = self._ready(_of_items(placement), course.spot.version)
+        except Invalid:
+            return course._replace(degraded=True)
+        if policy_of(value) == POPULAR:
+            return changed._replace(pipeline=self._popular, reasons=self._popular_reasons)
+        return changed._replace(degraded=course.degraded)
 
     def _ready(self, placement: Placement, version: int) -> Course:
         catalogue, items = self._fold.catalogue, self._fold.items

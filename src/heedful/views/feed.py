@@ -18,6 +18,7 @@ from heedful.views.interpret import RECORD_LINE, Interpreter, Share
 from heedful.views.lawful import Carried, Lawful
 from heedful.views.outcomes import Outcomes
 from heedful.views.rows import Rows
+from heedful.views.trials import Trials
 from heedful.views.variants import Variants
 from heedful.views.view import View
 from heedful.vocabulary.consent import ANALYTICS, BITS, CARRIES, EVERY, LEARNING
@@ -33,17 +34,19 @@ class Feed:
         history: History,
         outcomes: Outcomes,
         variants: Variants,
+        trials: Trials,
         lawful: Lawful,
         interpreter: Interpreter,
         records_of: Callable[[int, NDArray[np.uint64]], list[tuple[Record, int]]],
     ) -> None:
         self._views, self._history, self._outcomes, self._variants = views, history, outcomes, variants
+        self._trials = trials
         self._lawful, self._interpreter, self._records_of = lawful, interpreter, records_of
 
     def learn(self, share: Share, rows: Rows) -> None:
         """Bring what `share` says of decisions and outcomes to their views, as far as its `rows` allow it."""
-        shown, reactions, kept = share.shown, share.reactions, None
-        if not (shown or reactions or share.answers or share.references or share.paid):
+        shown, reactions, exposures, kept = share.shown, share.reactions, share.exposures, None
+        if not (shown or reactions or share.answers or share.references or share.paid or exposures):
             return
         both = LEARNING | ANALYTICS
         if len(rows) and rows.common & both != both:
@@ -51,10 +54,13 @@ class Feed:
             shown = [one for one in shown if said.get(one.key, EVERY) & LEARNING]
             reactions = [one for one in reactions if said.get(one.fingerprint, EVERY) & LEARNING]
 
+            exposures = [one for one in exposures if said.get(one.fingerprint, EVERY) & ANALYTICS]
+
             def kept(fingerprint: int) -> bool:
                 return bool(said.get(fingerprint, EVERY) & ANALYTICS)
 
         self._variants.learn(shown, reactions)
+        self._trials.learn(exposures)
         if (facts := self._interpreter.facts(share, self._outcomes, kept)) is not None:
             self._outcomes.apply_facts(facts)
 
@@ -132,12 +138,15 @@ class Feed:
         )
         shown = [one for one in share.shown if one.key in learned]
         reactions = [one for one in share.reactions if one.fingerprint in learned]
+        exposures = [one for one in share.exposures if one.fingerprint in counted]
         facts = self._interpreter.facts(share, self._outcomes, counted.__contains__)
         if verb == "apply":
             self._variants.learn(shown, reactions)
+            self._trials.learn(exposures)
             if facts is not None:
                 self._outcomes.apply_facts(facts)
         else:
             self._variants.unlearn(shown, reactions)
+            self._trials.unlearn(exposures)
             if facts is not None:
                 self._outcomes.retract_facts(facts)

@@ -33,6 +33,7 @@ from heedful.views.outcomes import Outcomes
 from heedful.views.repeats import Repeats
 from heedful.views.sessions import Sessions
 from heedful.views.trends import Trends
+from heedful.views.trials import Trials
 from heedful.views.variants import WINDOWS, Variants
 from heedful.views.view import View
 from heedful.vocabulary.errors import Corrupt
@@ -84,6 +85,7 @@ class Fold:
         self.catalogue = Catalogue(self.items, required=catalogue_required)
         self.orders = Orders(self.items, self.subjects)
         self.variants = Variants(self.history, self.subjects, self.kinds, windows)
+        self.trials = Trials(self.history, self.outcomes, self.subjects, self.kinds)
         self.lawful = Lawful(self.subjects, judge)
         self.chose: Callable[[Sequence[ConsentFact]], None] | None = None
         self.cursor = Cursor()
@@ -98,6 +100,7 @@ class Fold:
             self.history,
             self.outcomes,
             self.variants,
+            self.trials,
             self.lawful,
             self._interpreter,
             self.records_of,
@@ -110,7 +113,9 @@ class Fold:
     @property
     def views(self) -> tuple[View, ...]:
         """The views that count rows, in the order in which they must be told: others read the history."""
-        return self.history, self.sessions, self.trends, self.repeats, self.outcomes, self.variants
+        return (
+            self.history, self.sessions, self.trends, self.repeats, self.outcomes, self.variants, self.trials,
+        )  # fmt: skip
 
     def apply(self, batch: Sequence[Stored]) -> None:
         """Count `batch` in, ascending within each partition. Records behind the cursor are left alone.
@@ -325,6 +330,7 @@ class Fold:
         self.catalogue.apply(added.changes)
         given, taken = self._resolve_orders(added, removed)
         self.variants.unlearn(removed.shown, removed.reactions)
+        self.trials.unlearn(removed.exposures, removed.trials)
         if removed.subjects:
             self._feed.tell("retract", self._feed.as_held(self._interpreter.rows(removed)))
         if taken:
@@ -337,6 +343,7 @@ class Fold:
             self._feed.rejudge(self.lawful.change(removed.said, added.said))
         new = self._feed.judged(self._interpreter.rows(added), added.carried)
         bought = self._feed.of_orders(columns(given), added.carried) if given else None
+        self.trials.learn((), added.trials)
         self._feed.learn(added, new)
         self._feed.tell("apply", new)
         if bought is not None:

@@ -179,7 +179,7 @@ class History:
             self._subjects.rests,
             self._items.keys,
             kinds,
-            self._quantities(),
+            self.quantities_aside(),
             lanes,
         )
         return sealed(lanes)
@@ -218,7 +218,7 @@ class History:
         self._held = grown(count.astype(np.int32), roomy(len(offset)))
         self._bind()
 
-    def _quantities(self) -> NDArray[Any]:
+    def quantities_aside(self) -> NDArray[Any]:
         """Quantities that stand aside, by the place of their row: a sorted table of (place, quantity)."""
         table = [(self._place(*row), said[1]) for row, said in self._large.items()]
         return np.array(sorted(table), dtype=np.int64).reshape(-1, 2)

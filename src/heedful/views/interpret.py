@@ -5,7 +5,7 @@ The same function serves learning and forgetting, so that what was added is exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,7 +21,9 @@ from heedful.views.orders import OrderEvent, OrderLine
 from heedful.views.outcome_facts import Facts
 from heedful.views.outcomes import Group, Outcomes
 from heedful.views.rows import NO_ITEM, Rows
-from heedful.views.variant_facts import Reaction, Shown, is_about_variants, own_id, reaction, shown
+from heedful.views.trial_sums import Change
+from heedful.views.trials import Exposure
+from heedful.views.variant_facts import Reaction, Shown, arms_of, is_about_variants, own_id, reaction, shown
 from heedful.views.who import NOBODY_SAID, WhoFact
 from heedful.vocabulary.consent import CONSENT
 from heedful.vocabulary.decision import Outline, outline_of
@@ -29,14 +31,27 @@ from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.ids import NOBODY, EventId, ItemId, SubjectId
 from heedful.vocabulary.item import Item
-from heedful.vocabulary.kinds import CANCEL, DECISION, IDENTIFY, ITEM, ITEM_DELETED, PURCHASE, REFUND
+from heedful.vocabulary.kinds import (
+    CANCEL,
+    DECISION,
+    EXPOSURE,
+    IDENTIFY,
+    ITEM,
+    ITEM_DELETED,
+    PURCHASE,
+    REFUND,
+    TRIAL,
+)
 from heedful.vocabulary.time import MINUTE
+from heedful.vocabulary.trial import Trial
 
 RECORD_LINE = 0xFFFF
 """The line number of the row that says only that a record exists: item-less events, and order events, whose
 items come and go with their order."""
 
 _OF_AN_ORDER = frozenset({PURCHASE, REFUND, CANCEL})
+
+_read_arms = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
 class Answer(NamedTuple):
@@ -70,7 +85,8 @@ class Paid(NamedTuple):
 @dataclass(slots=True)
 class Share:
     """What a batch of records says: plain columns under construction, item changes, order events, what was shown
-    of variants and named afterwards, choices about consent, and consent that events brought, by fingerprint."""
+    of variants and named afterwards, choices about consent, consent that events brought, by fingerprint, who saw
+    which arm of an experiment, and how experiments stand."""
 
     subjects: list[SubjectId] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
@@ -89,6 +105,8 @@ class Share:
     consents: list[ConsentFact] = field(default_factory=list)
     bearers: list[WhoFact] = field(default_factory=list)
     carried: dict[int, Carried] = field(default_factory=dict)
+    exposures: list[Exposure] = field(default_factory=list)
+    trials: list[Change] = field(default_factory=list)
 
     @property
     def said(self) -> Said:
@@ -129,6 +147,8 @@ class Interpreter:
             if event.decision:
                 if is_about_variants(event):
                     self._variant(record, event, fingerprint, share)
+                elif kind == EXPOSURE:
+                    self._exposed(record, fingerprint, _read_arms(event.properties), share)
                 elif record.subject != NOBODY:
                     self._decision(record, event, fingerprint, share)
             if record.subject == NOBODY:
@@ -224,6 +244,13 @@ class Interpreter:
             subject = int(self._subjects.codes((record.subject,))[0])
             share.consents.append(ConsentFact(subject, fingerprint, changes))
 
+    def _exposed(
+        self, record: Record, fingerprint: int, arms: Sequence[tuple[str, str]], share: Share
+    ) -> None:
+        if arms and record.subject != NOBODY:
+            subject = int(self._subjects.codes((record.subject,))[0])
+            share.exposures.append(Exposure(fingerprint, record.at, subject, tuple(arms)))
+
     def _bearer(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
         who = self._judge.who(event)
         if who != NOBODY_SAID:
@@ -232,7 +259,9 @@ class Interpreter:
 
     def _decision(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
         if event.kind == DECISION:
-            share.answers.append(Answer(fingerprint, record.at, record.subject, outline_of(event.properties)))
+            outline = outline_of(event.properties)
+            share.answers.append(Answer(fingerprint, record.at, record.subject, outline))
+            self._exposed(record, fingerprint, outline.arms, share)
         else:
             named = self._pseudonyms.fingerprint(EventId(f"heedful:{event.decision}"))
             share.references.append(Reference(fingerprint, record.at, named, record.subject))
@@ -246,6 +275,12 @@ class Interpreter:
             share.changes.append(ItemChange(self._items.code(item.id), record.at, fingerprint, item))
         elif event.kind == ITEM_DELETED:
             share.changes.append(ItemChange(self._items.code(event.name), record.at, fingerprint, None))
+        elif event.kind == TRIAL:
+            try:
+                trial = msgspec.json.decode(event.properties, type=Trial)
+            except msgspec.DecodeError as error:
+                raise Corrupt(f"the trial event {record.id} does not read: {error}") from error
+            share.trials.append(Change(record.at, fingerprint, trial))
 
     def _variant(self, record: Record, event: Event, fingerprint: int, share: Share) -> None:
         nobody = record.subject == NOBODY
@@ -254,6 +289,7 @@ class Interpreter:
             fact = shown(record, event, fingerprint, subject)
             if fact is not None:
                 share.shown.append(fact)
+                self._exposed(record, fingerprint, arms_of(event), share)
         else:
             named = self._pseudonyms.fingerprint(own_id(event.decision))
             share.reactions.append(reaction(record, event, fingerprint, subject, named))

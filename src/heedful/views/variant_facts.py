@@ -82,6 +82,11 @@ def shown(record: Record, event: Event, fingerprint: int, subject: int) -> Shown
     return Shown(fingerprint, subject, record.at, said.placement, said.variant, said.cell, features)
 
 
+def arms_of(event: Event) -> list[tuple[str, str]]:
+    """The arms that were in force, of an event of which `shown` made something."""
+    return _read(event.properties).arms
+
+
 def reaction(record: Record, event: Event, fingerprint: int, subject: int, decision: int) -> Reaction:
     """What an event that names a decision says."""
     value = 0

@@ -18,6 +18,8 @@ class Scope(StrEnum):
     ITEMS_WRITE = "items:write"
     PLACEMENTS_READ = "placements:read"
     PLACEMENTS_WRITE = "placements:write"
+    EXPERIMENTS_READ = "experiments:read"
+    EXPERIMENTS_WRITE = "experiments:write"
     METRICS_READ = "metrics:read"
     OPERATIONS_READ = "operations:read"
     PRIVACY_READ = "privacy:read"
@@ -41,12 +43,12 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-_LOOK = frozenset({Scope.ITEMS_READ, Scope.PLACEMENTS_READ, Scope.METRICS_READ})
+_LOOK = frozenset({Scope.ITEMS_READ, Scope.PLACEMENTS_READ, Scope.EXPERIMENTS_READ, Scope.METRICS_READ})
 
 GRANTS = MappingProxyType({
     Role.VIEWER: _LOOK,
     Role.ANALYST: _LOOK | {Scope.OPERATIONS_READ},
-    Role.EDITOR: _LOOK | {Scope.ITEMS_WRITE, Scope.PLACEMENTS_WRITE},
+    Role.EDITOR: _LOOK | {Scope.ITEMS_WRITE, Scope.PLACEMENTS_WRITE, Scope.EXPERIMENTS_WRITE},
     Role.PRIVACY_OFFICER: _LOOK | {Scope.DECISIONS_READ, Scope.PRIVACY_READ, Scope.PRIVACY_WRITE},
     Role.ADMIN: ALL_SCOPES,
 })  # fmt: skip

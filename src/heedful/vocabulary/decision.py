@@ -13,17 +13,14 @@ most half a step, the 131,070th part of that range. Propensities are kept as flo
 from __future__ import annotations
 
 import struct
-from base64 import b64encode
-from binascii import Error as NotPackable
-from binascii import a2b_base64
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
 import msgspec
 
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.ids import ItemId
+from heedful.vocabulary.packing import Ids, packed, unpacked
 
 VERSION = 2
 """Version 1 was a JSON object and began with a brace; it still reads."""
@@ -50,9 +47,6 @@ NO_OTHER = 255
 _STEPS, _LEAST = 65_535, 4
 _PERSONALIZED, _HOLDOUT, _BEHIND, _DEGRADED, _UNSEEN = 1, 2, 4, 8, 16
 _BRACE = 0x7B
-_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
-_FROM_BASE64 = bytes.maketrans(b"+/", b"-_")
-_PADDING = ("", "AAA", "AA", "A")
 _MASK = (1 << 64) - 1
 
 
@@ -133,9 +127,7 @@ class Outline(msgspec.Struct, frozen=True, gc=False):
     counts_as_shown: bool
     window: int
     purchase_window: int
-
-
-Ids = list[str] | bytes
+    arms: Sequence[tuple[str, str]] = ()
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -206,7 +198,7 @@ def encode_decision(decision: Decision) -> bytes:
             decision.placement_version,
             decision.policy,
             decision.model,
-            _packed(pool),
+            packed(pool),
             len(items),
             _steps(decision.scores),
             _chances(decision.propensities, len(items)),
@@ -244,7 +236,7 @@ def decode_decision(data: bytes) -> Decision:
     except IndexError as error:
         raise Corrupt("a reason of the decision names an item that is not there") from error
     windows, more = head.windows or _DEFAULT_WINDOWS, head.more or ("", [])
-    others = _unpacked(tail.ids) if tail else []
+    others = unpacked(tail.ids) if tail else []
     return Decision(
         placement=head.placement,
         items=items,
@@ -289,6 +281,7 @@ def outline_of(data: bytes) -> Outline:
         bool(head.flags & _HOLDOUT),
         not head.flags & _UNSEEN,
         *(head.windows or _DEFAULT_WINDOWS),
+        head.more[1] if head.more else [],
     )
 
 
@@ -323,39 +316,14 @@ def _others(ids: Sequence[str], scores: Sequence[float], room: int) -> bytes:
     if room < _LEAST:
         return b""
     ids = ids[: min(255, room // _LEAST)]
-    packs = not isinstance(_packed(ids), list)
+    packs = not isinstance(packed(ids), list)
     count = 0
     for item in ids:
         room -= (len(item) * 3 + 15) // 4 if packs else len(item.encode()) + 5
         if room < 0:
             break
         count += 1
-    return _pack(_Tail(_packed(ids[:count]), _steps(scores[:count]))) if count else b""
-
-
-def _packed(ids: Sequence[str]) -> Ids:
-    """Ids as their number, their lengths and six bits a character; as they are where that cannot be."""
-    text = "".join(ids)
-    try:
-        letters = (text + _PADDING[len(text) & 3]).encode("ascii").translate(_TO_BASE64)
-        lengths = bytes([len(ids), *map(len, ids)])
-        return lengths + a2b_base64(letters, strict_mode=True)
-    except (NotPackable, ValueError):  # another character, or a length above 255
-        return list(ids)
-
-
-def _unpacked(ids: Ids) -> list[Any]:
-    """The ids in what `_packed` gave. Raises Corrupt."""
-    if isinstance(ids, list):
-        return ids
-    count = ids[0] if ids else 0
-    lengths = ids[1 : 1 + count]
-    text = b64encode(ids[1 + count :]).translate(_FROM_BASE64).decode("ascii")
-    ends = list(accumulate(lengths))
-    size = ends[-1] if ends else 0
-    if not ids or len(lengths) != count or (size + 3) // 4 * 3 != len(ids) - 1 - count:
-        raise Corrupt("the decision's ids do not fit their lengths")
-    return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return _pack(_Tail(packed(ids[:count]), _steps(scores[:count]))) if count else b""
 
 
 def _steps(scores: Sequence[float]) -> bytes:
@@ -423,7 +391,7 @@ def _parts(data: bytes) -> tuple[_Head, _Tail | None]:
 
 def _pool(head: _Head) -> tuple[list[Any], list[str]]:
     """The items shown, and the items that reasons speak of, "" first."""
-    ids = _unpacked(head.ids)
+    ids = unpacked(head.ids)
     if not 0 <= head.shown <= len(ids):
         raise Corrupt("the decision has fewer ids than items")
     return ids[: head.shown], ["", *ids[head.shown :]]

@@ -35,6 +35,10 @@ ALIAS = "alias"
 DECISION = "decision"
 ITEM = "item"
 ITEM_DELETED = "item_deleted"
+EXPOSURE = "exposure"
+"""Our own word that somebody was shown an arm of an experiment, where no decision says it."""
+TRIAL = "trial"
+"""Our own word of how an experiment stands, about nobody."""
 
 BUILT_IN: tuple[str, ...] = (
     "",  # code 0 stays free, so that an unset code is seen

@@ -73,6 +73,7 @@ class RecommendAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     behind: whether `after` could not be reached in time.
     withheld: the purpose that the person does not allow, for which nothing of them was read; left out where
         nothing is missing.
+    arms: by experiment, the arm that the person is in here; left out where there is none.
     trace: what each stage did, when asked for.
     """
 
@@ -83,4 +84,5 @@ class RecommendAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     degraded: bool
     behind: bool = False
     withheld: str = ""
+    arms: dict[str, str] = {}
     trace: dict[str, Any] | None = None

@@ -29,13 +29,17 @@ class DecisionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """smallest_group: a metric over fewer people than this is not shown, at least 1."""
+    """smallest_group: a metric over fewer people than this is not shown, at least 1. currency: of the revenue that
+    experiments measure, ISO 4217."""
 
     smallest_group: int = 20
+    currency: str = "EUR"
 
     def __post_init__(self) -> None:
         if self.smallest_group < 1:
             raise ValueError("smallest_group must be at least 1")
+        if not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
+            raise ValueError("currency is three capital letters, as EUR")
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

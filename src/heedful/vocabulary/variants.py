@@ -88,7 +88,7 @@ class DecideAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     personalized: whether something known of the person or the moment could move the choice.
     position: everything up to here is reflected. degraded: whether choosing failed, and the first one is shown.
     payload: the variant's own, where it has one.
-    withheld: as in `RecommendAnswer`: then the context was not looked at.
+    withheld: as in `RecommendAnswer`: then the context was not looked at. arms: as there.
     """
 
     decision_id: DecisionId
@@ -100,6 +100,7 @@ class DecideAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     degraded: bool
     payload: Any = None
     withheld: str = ""
+    arms: dict[str, str] = {}
     trace: dict[str, Any] | None = None
 
 
@@ -109,6 +110,7 @@ class VariantDecision(msgspec.Struct, frozen=True, gc=False):
     parts: the probabilities in units of 2^-32, in the order of `variants`; they add up to 2^32 and are what
         `models.variants.draw` chose from with `seed`.
     cell, features: what the statistics are kept under (`models.variants.features`).
+    arms: (experiment, arm) in force.
     """
 
     placement: str
@@ -122,3 +124,4 @@ class VariantDecision(msgspec.Struct, frozen=True, gc=False):
     position: str
     personalized: bool
     degraded: bool
+    arms: list[tuple[str, str]] = []

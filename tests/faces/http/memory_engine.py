@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ class MemoryEngine:
         self.trouble: Exception | None = None
         self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
         self.rights = open_engine().rights
+        self.experiments: Any = None
+        self.results: Any = None
         self.holding: list[Callable[[], None]] | None = None
 
     def collect(

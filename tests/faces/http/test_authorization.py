@@ -96,6 +96,22 @@ EXPECTED = {
             ("POST", "/consent"), ("POST", "/forget-event"), ("POST", "/forget"),
         )
     },
+    "GET /v1/experiments": "experiments:read",
+    "GET /v1/experiment-metrics": "experiments:read",
+    "PUT /v1/experiment-metrics/{name}": "experiments:write",
+    "GET /v1/experiments/{name}": "experiments:read",
+    "PUT /v1/experiments/{name}": "experiments:write",
+    "GET /v1/experiments/{name}/versions": "experiments:read",
+    "GET /v1/experiments/{name}/checks": "experiments:read",
+    "POST /v1/experiments/{name}/start": "experiments:write",
+    "POST /v1/experiments/{name}/weights": "experiments:write",
+    "POST /v1/experiments/{name}/stage": "experiments:write",
+    "POST /v1/experiments/{name}/stop": "experiments:write",
+    "POST /v1/experiments/{name}/roll-out": "experiments:write",
+    "POST /v1/experiments/{name}/archive": "experiments:write",
+    "GET /v1/experiments/{name}/results": "experiments:read",
+    "GET /v1/experiments/{name}/series": "experiments:read",
+    "GET /v1/experiments/{name}/novelty": "experiments:read",
     "GET /opendsr/discovery": "open",
     "GET /opendsr/certificate.pem": "open",
     "POST /opendsr/requests": "privacy:write",
@@ -114,13 +130,12 @@ UNFIT = {"/v1/keys": b'{"kind":"none"}', "/v1/tokens": b'{"kid":1}'}
 Allowed = Callable[[set[str]], bool]
 Credentials = tuple[Door, dict[str, dict[str, str]], dict[str, Allowed]]
 
+LOOK = {"items:read", "placements:read", "experiments:read", "metrics:read"}
 ROLES: dict[str, set[str]] = {
-    "viewer": {"items:read", "placements:read", "metrics:read"},
-    "analyst": {"items:read", "placements:read", "metrics:read", "operations:read"},
-    "editor": {"items:read", "placements:read", "metrics:read", "items:write", "placements:write"},
-    "privacy_officer": {
-        "items:read", "placements:read", "metrics:read", "decisions:read", "privacy:read", "privacy:write",
-    },
+    "viewer": LOOK,
+    "analyst": {*LOOK, "operations:read"},
+    "editor": {*LOOK, "items:write", "placements:write", "experiments:write"},
+    "privacy_officer": {*LOOK, "decisions:read", "privacy:read", "privacy:write"},
     "admin": set(Scope),
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from heedful.experiments.inference.methods import judged, too_few
 from heedful.experiments.inference.multiplicity import Rule, corrected, levels
 from heedful.experiments.inference.plans import RUNNING, Plan, Side, Stage
 from heedful.experiments.inference.sample_ratio import SampleRatio, sample_ratio
+from heedful.experiments.inference.strata import over_epochs
 from heedful.experiments.inference.sums import Sums
 
 
@@ -35,12 +36,17 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """units: exposed, for the sample ratio. sums: by metric. weight: the planned share of traffic."""
+    """units: exposed, for the sample ratio. sums: by metric. weight: the planned share of traffic.
+
+    epochs: by metric too, the sums of each epoch, where weights changed on the way: then effects are judged within
+    epochs (`strata.over_epochs`).
+    """
 
     name: str
     units: int
     sums: Mapping[str, Sums]
     weight: float = 1.0
+    epochs: Mapping[str, Sequence[Sums]] = {}
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +140,12 @@ def _corrected(
 
 def _effect(metric: Metric, control: Arm, arm: Arm, plan: Plan) -> Contrast | Refusal:
     one, other = control.sums.get(metric.name, Sums()), arm.sums.get(metric.name, Sums())
-    return too_few((one.n, other.n), plan.fewest) or contrast(one, other, metric.measure, plan.scale)
+    if refusal := too_few((one.n, other.n), plan.fewest):
+        return refusal
+    pairs = list(zip(control.epochs.get(metric.name, ()), arm.epochs.get(metric.name, ()), strict=False))
+    if len(pairs) > 1:
+        return over_epochs(pairs, metric.measure, plan.scale)
+    return contrast(one, other, metric.measure, plan.scale)
 
 
 def _guarded(plan: Plan, metric: Metric) -> Plan:

@@ -24,6 +24,8 @@ from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.door import Door
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
+from heedful.faces.http.experiments import SHAPES as EXPERIMENT_SHAPES
+from heedful.faces.http.experiments import Experiments
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.me import ForgetEventCall, ForgetMeCall, LessCall, Mine, Receipted
@@ -90,6 +92,7 @@ def build(
         *Privacy(engine, gate).routes(),
         *Mine(engine, gate).routes(),
         *OpenDsrRoutes(engine, gate).routes(),
+        *Experiments(engine, gate).routes(),
         *WellKnown().routes(),
         *Operations(engine, meters, whole).routes(),
     ):
@@ -183,6 +186,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
         PlacementVersions, Preview, Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
         LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
         GpcSupport, ConsentAnswer,
+        *EXPERIMENT_SHAPES,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

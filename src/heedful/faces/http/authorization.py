@@ -77,6 +77,7 @@ _CALLS = (
 _OWN = Rule(Grant.EVENTS_WRITE, people=False, own=True)
 _PRIVACY_READ, _PRIVACY_WRITE = Rule(Grant.PRIVACY_READ), Rule(Grant.PRIVACY_WRITE)
 _PLACEMENT = "/v1/placements/{name}"
+_EXPERIMENT = "/v1/experiments/{name}"
 _ITEM = "/v1/items/{item_id}"
 
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
@@ -142,6 +143,22 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("POST", "/opendsr/requests"): _PRIVACY_WRITE,
     ("GET", "/opendsr/requests/{request_id}"): _PRIVACY_READ,
     ("DELETE", "/opendsr/requests/{request_id}"): _PRIVACY_WRITE,
+    ("GET", "/v1/experiments"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", "/v1/experiment-metrics"): Rule(Grant.EXPERIMENTS_READ),
+    ("PUT", "/v1/experiment-metrics/{name}"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", _EXPERIMENT): Rule(Grant.EXPERIMENTS_READ),
+    ("PUT", _EXPERIMENT): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", f"{_EXPERIMENT}/versions"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", f"{_EXPERIMENT}/checks"): Rule(Grant.EXPERIMENTS_READ),
+    ("POST", f"{_EXPERIMENT}/start"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/weights"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/stage"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/stop"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/roll-out"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", f"{_EXPERIMENT}/archive"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", f"{_EXPERIMENT}/results"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", f"{_EXPERIMENT}/series"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", f"{_EXPERIMENT}/novelty"): Rule(Grant.EXPERIMENTS_READ),
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): _TOLD,

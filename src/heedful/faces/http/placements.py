@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from fastapi import Request, Response
@@ -12,18 +11,12 @@ from fastapi import Request, Response
 from heedful.faces.engine import Engine
 from heedful.faces.http import openapi
 from heedful.faces.http.authorization import caller_of
-from heedful.faces.http.encodings import inflate
-from heedful.faces.http.exchange import read_body
+from heedful.faces.http.definitions import as_json, before_of, body_of, decoded, done, expected_of, name_of
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.openapi import Object, Route
-from heedful.faces.http.problem import UNREADABLE, Problem, problem_of, unreadable
-from heedful.records.records import ANY
 from heedful.services.placements import PlacementList, PlacementVersion, PlacementVersions, Preview
-from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.placement import Placement
 from heedful.vocabulary.recommendation import RecommendRequest
-
-T = TypeVar("T")
 
 LIMIT = 1 << 20
 """Most bytes of a definition: fifty variants with their payloads fit."""
@@ -178,22 +171,22 @@ class Placements:
 
     async def list(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
         """Every placement."""
-        return _json(_done(self._engine.placements.list))
+        return as_json(done(self._engine.placements.list))
 
     async def get(self, request: Request) -> Response:
         """The version in force."""
-        name = _name(request)
-        return _versioned(_done(lambda: self._engine.placements.get(name)))
+        name = name_of(request)
+        return _versioned(done(lambda: self._engine.placements.get(name)))
 
     async def put(self, request: Request) -> Response:
         """Define a placement."""
-        caller, name = caller_of(request.scope), _name(request)
-        expected = _expected(request)
-        body = _decoded(await self._body(request), dict[str, Any])
+        caller, name = caller_of(request.scope), name_of(request)
+        expected = expected_of(request)
+        body = decoded(await body_of(request, self._gate, LIMIT), dict[str, Any])
         note = request.query_params.get("note", "")
         placements = self._engine.placements
         return _versioned(
-            _done(
+            done(
                 lambda: placements.put(
                     name, body, author=caller.name, actor=caller.actor, note=note, expected=expected
                 )
@@ -202,11 +195,11 @@ class Placements:
 
     async def delete(self, request: Request) -> Response:
         """Take a definition away."""
-        caller, name, expected = caller_of(request.scope), _name(request), _expected(request)
+        caller, name, expected = caller_of(request.scope), name_of(request), expected_of(request)
         note = request.query_params.get("note", "")
         placements = self._engine.placements
-        return _json(
-            _done(
+        return as_json(
+            done(
                 lambda: placements.delete(
                     name, author=caller.name, actor=caller.actor, note=note, expected=expected
                 )
@@ -215,19 +208,16 @@ class Placements:
 
     async def versions(self, request: Request) -> Response:
         """The versions, newest first."""
-        name, before = _name(request), request.query_params.get("before")
-        if before is not None and not re.fullmatch(r"\d{1,9}", before):
-            raise Problem("request_invalid", "before is the number of a version.", path="before")
-        below = None if before is None else int(before)
-        return _json(_done(lambda: self._engine.placements.versions(name, before=below)))
+        name, below = name_of(request), before_of(request)
+        return as_json(done(lambda: self._engine.placements.versions(name, before=below)))
 
     async def rollback(self, request: Request) -> Response:
         """Bring a version back."""
-        caller, name, expected = caller_of(request.scope), _name(request), _expected(request)
-        wanted = _decoded(await self._body(request), Rollback)
+        caller, name, expected = caller_of(request.scope), name_of(request), expected_of(request)
+        wanted = decoded(await body_of(request, self._gate, LIMIT), Rollback)
         placements = self._engine.placements
         return _versioned(
-            _done(
+            done(
                 lambda: placements.rollback(
                     name,
                     wanted.version,
@@ -241,62 +231,13 @@ class Placements:
 
     async def preview(self, request: Request) -> Response:
         """What a draft would answer."""
-        name = _name(request)
-        call = _decoded(await self._body(request), PreviewCall)
+        name = name_of(request)
+        call = decoded(await body_of(request, self._gate, LIMIT), PreviewCall)
         question = msgspec.structs.replace(call.question, placement=name)
-        return _json(_done(lambda: self._engine.preview(question, call.placement)))
-
-    async def _body(self, request: Request) -> bytes:
-        headers = dict(request.headers.raw)
-        body = await read_body(request.receive, headers, LIMIT, self._gate)
-        return inflate(body, headers.get(b"content-encoding", b""), LIMIT)
-
-
-def _name(request: Request) -> str:
-    name: str = request.path_params["name"]
-    return name
-
-
-def _expected(request: Request) -> int | None:
-    """The version that the caller takes to be in force: None for whatever, 0 for none, ANY for some."""
-    match, none = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if none is not None:
-        if none.strip() != "*" or match is not None:
-            raise Problem(
-                "request_invalid", "If-None-Match takes `*`, without If-Match.", path="If-None-Match"
-            )
-        return 0
-    if match is None:
-        return None
-    if match.strip() == "*":
-        return ANY
-    found = re.fullmatch(r'\s*"(\d{1,9})"\s*', match)
-    if found is None:
-        raise Problem(
-            "request_invalid", 'If-Match takes one ETag as it was given, as `"3"`, or `*`.', path="If-Match"
-        )
-    return int(found[1])
-
-
-def _decoded(body: bytes, shape: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except UNREADABLE as error:
-        raise unreadable(error) from None
-
-
-def _done(verb: Callable[[], T]) -> T:
-    try:
-        return verb()
-    except HeedfulError as error:
-        raise problem_of(error) from error
+        return as_json(done(lambda: self._engine.preview(question, call.placement)))
 
 
 def _versioned(value: PlacementVersion) -> Response:
-    response = _json(value)
+    response = as_json(value)
     response.headers["etag"] = f'"{value.version}"'
     return response
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")

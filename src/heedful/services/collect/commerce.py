@@ -55,7 +55,7 @@ KEPT: tuple[str, ...] = (
 
 NOT_FROM_OUTSIDE: frozenset[str] = frozenset({
     kinds.DECISION, kinds.ITEM, kinds.ITEM_DELETED, kinds.PAGE, kinds.SCREEN, kinds.IDENTIFY, kinds.GROUP,
-    kinds.ALIAS,
+    kinds.ALIAS, kinds.EXPOSURE,
 })  # fmt: skip
 """Kinds that no event name may claim: only our own services or another call make them."""
 
