@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from heedful.compose.forgetting import Kept, erasures_beside, forgetting_over
 from heedful.compose.pipelines import RANKER, Pipelines, pipeline_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
 from heedful.log.codec import decode
 from heedful.log.commit import GroupCommit, Writer
+from heedful.log.cursor import Cursor
 from heedful.log.log import Bodies, Log, LogReader
 from heedful.log.memory import MemoryLog
+from heedful.log.reader import SqliteReader
 from heedful.log.sqlite import SqliteLog
 from heedful.log.until import Until
 from heedful.models.shelf import Shelf
@@ -27,6 +30,7 @@ from heedful.objects.folder import Folder
 from heedful.pipeline.pipeline import Pipeline
 from heedful.pipeline.reasons import Reasons
 from heedful.records.keys import KeyKind, Keys
+from heedful.records.ledger import sqlite_ledger
 from heedful.records.memory import MemoryRecords
 from heedful.records.records import Records
 from heedful.services import remember
@@ -39,6 +43,8 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.models import Models
 from heedful.services.fit.refit import Verdict, refit, worth_of
+from heedful.services.forget.erasures import Chain
+from heedful.services.forget.taking import ERASING, catch_up_with, mark
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -105,7 +111,8 @@ def open_engine(
     settings = settings or read_settings(folder)
     # A new key beside an old log would make a stranger of everybody in it.
     fresh = not (folder / "log.sqlite3").exists()
-    pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key", create=fresh))
+    secret = installation_secret(folder / "pseudonym.key", create=fresh)
+    pseudonyms = Pseudonyms(secret)
     claims = Claims()
     log = SqliteLog(folder / "log.sqlite3", pseudonyms, claims)
     try:
@@ -115,18 +122,21 @@ def open_engine(
         raise
     try:
         shelf = Shelf(Folder(folder / "models"), clock)
-        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf)
-        engine = _engine(stores, pseudonyms, settings, clock, post)
+        chain = sqlite_ledger(folder / "erasures.sqlite3")
+        stores = Stores(log, claims, records, Folder(folder / "snapshots"), shelf, chain)
+        engine = _engine(stores, pseudonyms, settings, clock, post, secret)
         engine.snapshot_at = catch_up_from_snapshot(engine.fold, log, engine.snapshots, progress)
+        catch_up_with(engine.fold, log, engine.forgetting.erasures.all)
         engine.refresh()
         if engine.models is not None:
             engine.models.look()
-        log.recover(engine.fold.cursor)
+        log.recover(engine.fold.cursor, purged_after=Cursor((engine.snapshot_at,)))
+        engine.retire()
+        engine.forgetting.begin()
     except BaseException:
         log.close()
         records.close()
         raise
-    engine.retire()
     return engine
 
 
@@ -158,7 +168,8 @@ def catch_up_from_snapshot(
     Returns how many records the snapshot held.
     """
     if snapshots is not None:
-        remember.load(fold, snapshots, end=log.end())
+        least = mark(log, ERASING) if isinstance(log, SqliteReader) else 0
+        remember.load(fold, snapshots, end=log.end(), erased=least)
     total, begun = sum(log.end().offsets), sum(fold.cursor.offsets)
 
     def told(count: int) -> None:
@@ -180,8 +191,17 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
     pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
     with SqliteLog.reader(where / "log.sqlite3") as log:
         fold = _empty_fold(log, Claims(), pseudonyms, read_settings(where))
+        forgotten = erasures_beside(where)  # before the end of the log is looked for
+        held = remember.newest(folder)
         begun = catch_up_from_snapshot(fold, log, folder, progress)
-        return remember.take(fold, folder) if sum(fold.cursor.offsets) > begun else None
+        catch_up_with(fold, log, forgotten)
+        if sum(fold.cursor.offsets) <= begun and fold.erased <= held:
+            return None
+        name = remember.take(fold, folder)
+        if fold.erased < mark(log, ERASING):  # somebody was forgotten meanwhile: this must not stay
+            folder.delete(name)
+            return None
+        return name
 
 
 def fit_beside(
@@ -212,6 +232,7 @@ def fit_beside(
             pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
             fold = _empty_fold(log, Claims(), pseudonyms, settings)
             catch_up_from_snapshot(fold, then, Folder(where / "snapshots"), progress)
+            catch_up_with(fold, log, erasures_beside(where))
             return fold
 
         def shown(features: tuple[str, ...]) -> Exposures:
@@ -270,17 +291,24 @@ def _records(folder: Path) -> Records:
 
 
 class Stores(NamedTuple):
-    """What an engine keeps things in. snapshots, shelf: None where nothing is kept."""
+    """What an engine keeps things in. snapshots, shelf: None where nothing is kept. erasures: the ledger of what
+    was forgotten; in memory where there is none."""
 
     log: FullLog
     claims: Claims
     records: Records
     snapshots: Folder | None
     shelf: Shelf | None
+    erasures: Chain | None = None
 
 
 def _engine(
-    stores: Stores, pseudonyms: Pseudonyms, settings: Settings, clock: Clock, post: Post | None
+    stores: Stores,
+    pseudonyms: Pseudonyms,
+    settings: Settings,
+    clock: Clock,
+    post: Post | None,
+    secret: bytes = b"",
 ) -> Engine:
     log, shelf = stores.log, stores.shelf
     fold = _empty_fold(log, stores.claims, pseudonyms, settings)
@@ -293,12 +321,21 @@ def _engine(
         return fold.cursor.encode()  # the cursor is another one after every batch
 
     commits = GroupCommit(log, stored=folded, post=post)
+    kept = Kept(fold, stores.log, commits, stores.snapshots, shelf)
+    forgetting = forgetting_over(kept, stores.erasures, pseudonyms, settings, clock, secret)
     placements = Placements(stores.records, clock, sources=pipelines.names)
     engine = Engine(
         log=log,
         fold=fold,
         commits=commits,
-        collect=Collect(commits, pseudonyms, clock, position, meanings_of_names=settings.names),
+        collect=Collect(
+            commits,
+            pseudonyms,
+            clock,
+            position,
+            meanings_of_names=settings.names,
+            kept_out=forgetting.keeps_out,
+        ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,
@@ -325,6 +362,7 @@ def _engine(
         clock=clock,
         empty_fold=lambda: _empty_fold(log, Claims(), pseudonyms, settings),
     )
+    engine.forgetting = forgetting
     return engine
 
 

@@ -19,6 +19,7 @@ from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.fit.models import Models
+from heedful.services.forget.forget import Forget
 from heedful.services.measure import Measure
 from heedful.services.placements import Placements, Preview
 from heedful.services.recall import Recall
@@ -26,6 +27,7 @@ from heedful.services.recommend import MAX_NAME, Recommend
 from heedful.services.verify import Verification, verify
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
+from heedful.vocabulary.erasure import Check, ErasureStatus, ForgetRequest, Receipt
 from heedful.vocabulary.errors import HeedfulError, NotFound
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -60,6 +62,7 @@ class Engine:
     """The services of one process, wired (`compose`)."""
 
     keys: Keys
+    forgetting: Forget
 
     def __init__(
         self,
@@ -113,6 +116,7 @@ class Engine:
     @later.setter
     def later(self, later: Later) -> None:
         self._commits.later = later
+        self.forgetting.telling.all()
 
     def stopped(self) -> str | None:
         """Why this engine must not go on, or None: its log stopped, or its state can no longer be trusted."""
@@ -147,6 +151,7 @@ class Engine:
 
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer a question; one with an `after` beyond the fold waits a little. Raises Invalid at once."""
+        request = self.forgetting.asked(request)
         after = decode_cursor(request.after) if request.after else None
         if after is None or self.fold.cursor.covers(after):
             done(self.recommending.recommend(request))
@@ -164,7 +169,11 @@ class Engine:
 
     def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
         """Choose a variant. Raises Invalid at once."""
-        done(self.deciding.decide(request))
+        done(self.deciding.decide(self.forgetting.asked(request)))
+
+    def forget(self, request: ForgetRequest, done: Done[ErasureStatus]) -> None:
+        """Forget somebody. Raises Invalid, RecordsUnavailable at once."""
+        self.forgetting.forget(request, done)
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
@@ -228,6 +237,7 @@ class Engine:
                 "items": float(len(fold.items)),
                 "decisions_held": float(held),
                 "decision_references_held": float(named),
+                "kept_out_total": float(self.forgetting.kept_out),
             },
         )
 
@@ -241,6 +251,10 @@ class Engine:
         """Fold the log from zero beside the live state and compare the digests."""
         return verify(self.fold, self.empty_fold(), self._log, progress=progress)
 
+    def doubt(self, receipt: Receipt, progress: Callable[[int], None] | None = None) -> list[Check]:
+        """Whether a receipt of a forgetting is true, the law included: this folds the log from zero."""
+        return [*self.forgetting.doubt(receipt, self.empty_fold, progress)]
+
     def place(self) -> int:
         """How many records the fold has passed."""
         return sum(self.fold.cursor.offsets)
@@ -248,12 +262,13 @@ class Engine:
     def wants_snapshot(self) -> bool:
         """Whether enough came since the last snapshot for another."""
         every = self._snapshot_every
-        return self.snapshots is not None and 0 < every <= self.place() - self.snapshot_at
+        due = 0 < every <= self.place() - self.snapshot_at
+        return self.snapshots is not None and (due or self.forgetting.wants_snapshot())
 
     def snapshot(self) -> str | None:
         """Write a snapshot now if anything came since the last; returns its name. Raises OSError."""
         place = self.place()
-        if self.snapshots is None or place == self.snapshot_at:
+        if self.snapshots is None or place == self.snapshot_at or self.forgetting.retracting:
             return None
         self.snapshot_at = place
         return remember.take(self.fold, self.snapshots)
@@ -261,6 +276,7 @@ class Engine:
     def close(self) -> None:
         """Let what is under way finish, keep a snapshot, and let go of the files."""
         self._commits.close()
+        self.forgetting.close()
         if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
             self.snapshot()
         self._log.close()

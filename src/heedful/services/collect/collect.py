@@ -17,6 +17,7 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.errors import HeedfulError, LogUnavailable
 from heedful.vocabulary.event import Record
+from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.receipt import Receipt, Status
 from heedful.vocabulary.time import Clock
 
@@ -38,6 +39,7 @@ class Collect:
     position: how far the views are, as a string for the wire; asked when an answer is made.
     meanings_of_names: event names that the operator gives a kind, as {"Video Watched": "view"}. They win over
         the names we know. Raises SettingsError where a kind may not come from outside.
+    kept_out: whether nothing is collected about a pseudonym, because its person was forgotten.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Collect:
         position: Callable[[], str],
         *,
         meanings_of_names: Mapping[str, str] = _NO_MEANINGS,
+        kept_out: Callable[[SubjectId], bool] = lambda _: False,
     ) -> None:
         self._submitter = submitter
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._position = position
         self._names = Names(meanings_of_names)
+        self._kept_out = kept_out
 
     def call(
         self,
@@ -75,6 +79,7 @@ class Collect:
         kind = method if method in SINGLE else ""
         origin = Origin(source, kind, self._clock.now(), imported)
         read = to_records(call, origin, self._pseudonyms, self._names)
+        read = [self._let_in(outcome, len(source) + 1) for outcome in read]
         records = [outcome for outcome in read if isinstance(outcome, Record)]
         cut = len(source) + 1
 
@@ -96,6 +101,13 @@ class Collect:
             self._submitter.submit(records, answer)
         else:
             answer(())
+
+    def _let_in(self, outcome: Record | EventFate, cut: int) -> Record | EventFate:
+        """The record, unless it is of somebody who was forgotten and wants to stay so."""
+        if isinstance(outcome, EventFate) or not self._kept_out(outcome.subject):
+            return outcome
+        what = "this person was forgotten, and nothing is collected about them"
+        return EventFate(outcome.id[cut:], Status.REFUSED, "suppressed", "userId", what)
 
 
 def _fate(message_id: str, receipt: Receipt) -> EventFate:
