@@ -33,6 +33,7 @@ from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -97,6 +98,15 @@ class ConstantEngine:
 
     def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
         done(NotFound("constant"))
+
+    def forget(self, request: ForgetRequest, done: Done[ErasureStatus]) -> None:
+        done(NotFound("constant"))
+
+    def erasure(self, erasure: str) -> ErasureStatus:
+        raise NotFound("constant")
+
+    def erasures(self) -> list[ErasureStatus]:
+        return []
 
     def metrics(self) -> list[MetricDefinition]:
         return []

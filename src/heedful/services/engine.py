@@ -175,6 +175,14 @@ class Engine:
         """Forget somebody. Raises Invalid, RecordsUnavailable at once."""
         self.forgetting.forget(request, done)
 
+    def erasure(self, erasure: str) -> ErasureStatus:
+        """How far a forgetting has come. Raises NotFound."""
+        return self.forgetting.find(erasure)
+
+    def erasures(self) -> list[ErasureStatus]:
+        """The newest forgettings, without receipts."""
+        return self.forgetting.newest()
+
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Describe items. Raises Invalid at once."""
         self.describing.put(items, done)

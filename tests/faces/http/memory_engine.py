@@ -13,6 +13,7 @@ from heedful.records.keys import Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
+from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, TooLarge
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -83,6 +84,18 @@ class MemoryEngine:
     def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
         self._stumble()
         self._finish(done, NotFound("There is no such decision."))
+
+    def forget(self, request: ForgetRequest, done: Done[ErasureStatus]) -> None:
+        self._stumble()
+        if not (request.user_id or request.anonymous_id or request.aliases or request.source):
+            raise Invalid("subject_missing", "Say whom.", path="userId")
+        self._finish(done, ErasureStatus("er_1", 1, "running", "accepted", ""))
+
+    def erasure(self, erasure: str) -> ErasureStatus:
+        raise NotFound("There is no such forgetting.")
+
+    def erasures(self) -> list[ErasureStatus]:
+        return []
 
     def metrics(self) -> list[MetricDefinition]:
         return []

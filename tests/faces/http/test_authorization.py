@@ -59,6 +59,9 @@ EXPECTED = {
     "GET /v1/placements/{name}/versions": "placements:read",
     "POST /v1/placements/{name}/rollback": "placements:write",
     "POST /v1/placements/{name}/preview": "placements:write",
+    "POST /v1/privacy/forget": "privacy:write",
+    "GET /v1/privacy/erasures": "privacy:read",
+    "GET /v1/privacy/erasures/{id}": "privacy:read",
     "GET /health/live": "open",
     "GET /health/ready": "open",
     "GET /metrics": "operations:read",
@@ -83,7 +86,7 @@ def served(app: Dispatcher) -> set[tuple[str, str, str]]:
     framework: Any = app._rest
     for route in framework.router.routes:
         path = route.path_format
-        for name in ("item_id", "decision_id", "name", "method"):
+        for name in ("item_id", "decision_id", "name", "method", "id"):
             path = path.replace(f"{{{name}}}", "x1")
         found |= {(method, route.path_format, path) for method in route.methods if method != "HEAD"}
     return found

@@ -54,7 +54,7 @@ def test_every_route_is_documented_and_nothing_else(
 ) -> None:
     described = {(method, path) for method, path, _ in operations(document)}
     assert described == served(app, engine)
-    assert len(described) == 15 + 1 + 2 + 4 + 5 + 3 + 7
+    assert len(described) == 15 + 1 + 2 + 4 + 5 + 3 + 7 + 3
 
 
 def test_every_operation_says_what_it_takes_answers_and_refuses(document: Object) -> None:

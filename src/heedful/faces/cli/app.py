@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 import typer
 
-from heedful.faces.cli import ask, bring_in, check, demo, keys, models, people, replay, serve, tell, tokens
+from heedful.faces.cli import (
+    ask,
+    bring_in,
+    check,
+    demo,
+    forget,
+    keys,
+    models,
+    people,
+    replay,
+    serve,
+    tell,
+    tokens,
+)
 from heedful.faces.cli.console import say_error
 from heedful.faces.cli.opener import Opener
 from heedful.faces.http.logs import configure
@@ -40,6 +53,7 @@ def build(opener: Opener) -> typer.Typer:
     replay.add_to(app)
     tell.add_to(app)
     check.add_to(app)
+    forget.add_to(app)
     app.add_typer(keys.app, name="keys")
     app.add_typer(people.app, name="people")
     app.add_typer(tokens.app, name="tokens")

@@ -59,6 +59,7 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
         try:
             engine.later = loop.call_later
             engine.keys = keys
+            engine.forgetting.beside = True  # `_watch` has the snapshots made
             server = Server(build(engine), keys, settings)
             watching = asyncio.create_task(_watch(engine, server, data))
             await server.serve(lambda address: ready(address, engine))
@@ -95,7 +96,12 @@ async def _watch(engine: Engine, server: Server, data: Path) -> None:
             elif child is None and engine.wants_snapshot():
                 engine.snapshot_at = engine.place()
                 work, child = "snapshot", await _beside("snapshot", "--data", str(data))
-            elif child is None and models is not None and models.due(engine.place()):
+            elif (
+                child is None
+                and models is not None
+                and (models.due(engine.place()) or (models.automatic and engine.forgetting.overdue))
+            ):
+                engine.forgetting.overdue = False
                 models.begun(engine.place())
                 work, child = "fit", await _beside("models", "fit", "--data", str(data))
     finally:

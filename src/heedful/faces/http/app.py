@@ -19,6 +19,7 @@ from heedful.faces.http.collecting import CORS, METHODS, PIXELS, SHORT, Collecti
 from heedful.faces.http.decisions import Decisions
 from heedful.faces.http.dispatch import GONE, Dispatcher, HotRoute, refusal, template
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
+from heedful.faces.http.forgetting import Forgetting
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.measuring import Measuring
@@ -27,6 +28,7 @@ from heedful.faces.http.operations import Live, Operations, Ready
 from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.problem import Problem
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
+from heedful.vocabulary.erasure import ErasureList, ErasureStatus, ForgetRequest, Receipt
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
@@ -62,6 +64,7 @@ def build(
         *Decisions(engine).routes(),
         *Measuring(engine, meters).routes(),
         *Placements(engine, gate).routes(),
+        *Forgetting(engine, gate).routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -143,7 +146,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
     )
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
-        PlacementVersions, Preview,
+        PlacementVersions, Preview, ForgetRequest, Receipt, ErasureStatus, ErasureList,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

@@ -14,10 +14,12 @@ GROWTH = 1.5
 
 class Models:
     """look: takes up what is in force now; returns whether anything changed.
-    every: records that must have come since the last fit; 0 for fits by hand only."""
+    every: records that must have come since the last fit; 0 for fits by hand only. automatic: whether it is not 0.
+    """
 
     def __init__(self, shelf: Shelf, look: Callable[[], bool], *, every: int) -> None:
         self.look = look
+        self.automatic = every > 0
         self._every = every
         self._fitted_at = _newest(shelf)
 
