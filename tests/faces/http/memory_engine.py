@@ -13,7 +13,7 @@ from heedful.records.keys import Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
-from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest
+from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest, Receipt
 from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, TooLarge
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -89,7 +89,8 @@ class MemoryEngine:
         self._stumble()
         if not (request.user_id or request.anonymous_id or request.aliases or request.source):
             raise Invalid("subject_missing", "Say whom.", path="userId")
-        self._finish(done, ErasureStatus("er_1", 1, "running", "accepted", ""))
+        receipt = Receipt(subject_request_id="er_1", number=1, received_time="", completed_time="")
+        self._finish(done, ErasureStatus("er_1", 1, "done", "receipt", "", receipt=receipt))
 
     def erasure(self, erasure: str) -> ErasureStatus:
         raise NotFound("There is no such forgetting.")
