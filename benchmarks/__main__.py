@@ -27,6 +27,7 @@ BENCHMARKS = {
     "answer": "One answer in process",
     "ranking": "Fitted rankers on published clicks",
     "vault": "Sealing",
+    "forget": "Forgetting people of 1,000 events",
     "loop": "The whole loop over HTTP",
 }
 

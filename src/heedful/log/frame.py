@@ -35,8 +35,9 @@ MARK = re.compile("~[0-9a-f]{32}")
 """What stands for the id of a purged event; a key's id, with which every other id begins, has no tilde."""
 
 _FILLERS = (0, *range(2, 60))
-_SHIFTS = tuple(range(-4, 9))
-"""How far from the first guess the length of the zeros may lie: the checksum's own length depends on them."""
+_SHORT = 1 << 30
+_SHIFTS = (0, -2, -1, 1, -3, 2)
+"""How many more zeros than where the checksum is one of four bytes: half of them take six."""
 
 
 def to_row(offset: int, record: Record) -> Row:
@@ -55,22 +56,26 @@ def to_rows(first: int, records: Sequence[Record]) -> list[Row]:
 
 def purged(row: Row, mark: str) -> Row:
     """`row` with nothing left but its place and `mark`. A row that is damaged stays recognisably damaged."""
-    target = _size(row)
+    target, whole = _size(row), intact(row)
     for filler in _FILLERS:
-        guess = target - _size(_blank(row, mark, filler, 0))
+        guess = target - _size((*_columns(row, mark, filler, 0), _SHORT))
         for shift in _SHIFTS:
             if guess + shift >= 0:
-                made = _blank(row, mark, filler, guess + shift)
+                made = _blank(row, mark, filler, guess + shift, whole=whole)
                 if _size(made) == target:
                     return made
-    return _blank(row, mark, 0, 0)  # a row of a few bytes: it has to shrink or to grow
+    return _blank(row, mark, 0, 0, whole=whole)  # a row of a few bytes: it has to shrink or to grow
 
 
-def _blank(row: Row, mark: str, filler: int, zeros: int) -> Row:
-    columns = (
-        row[0], EventId(mark), PURGED, Instant(0), Instant(0), Instant(0), Instant(filler), bytes(zeros),
-    )  # fmt: skip
-    return (*columns, crc32(_pack(columns)) ^ (not intact(row)))
+def _columns(
+    row: Row, mark: str, filler: int, zeros: int
+) -> tuple[int, EventId, SubjectId, Instant, Instant, Instant, Instant, bytes]:
+    return row[0], EventId(mark), PURGED, Instant(0), Instant(0), Instant(0), Instant(filler), bytes(zeros)
+
+
+def _blank(row: Row, mark: str, filler: int, zeros: int, *, whole: bool) -> Row:
+    columns = _columns(row, mark, filler, zeros)
+    return (*columns, crc32(_pack(columns)) ^ (not whole))
 
 
 def is_purged(row: Row) -> bool:

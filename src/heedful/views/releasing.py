@@ -22,18 +22,27 @@ def release(
     """Forget the names of `subjects` who have no rows left, and of those `items` and `kinds` that no view uses any
     more; returns how many names went.
 
-    Looks through the history once: some 2 ns a row.
+    Looks through the history once where there is a name that sessions and catalogue do not know: some 8 ns a row.
     """
     named = {*fold.meanings.by_name, *fold.variants.outcomes}  # by the settings, whoever uses them
-    own = [code for code in kinds if code < len(fold.kinds.names) and fold.kinds.names[code] not in named]
-    known = [code for code in items if fold.items.ids[code] != RELEASED]
+    own = [
+        code for code in kinds
+        if len(BUILT_IN) <= code < len(fold.kinds.names) and fold.kinds.names[code] not in named
+    ]  # fmt: skip
+    known = [
+        code for code in items
+        if fold.items.ids[code] != RELEASED
+        and not fold.sessions.sessions_with(code)
+        and not fold.catalogue.holds(code)
+    ]  # fmt: skip
     unused_items, unused_kinds = _flags(known, len(fold.items)), _flags(own, len(fold.kinds.names))
-    _cross_out(fold, unused_items, unused_kinds)
-    gone = [code for code in np.flatnonzero(unused_items).tolist() if not fold.catalogue.holds(code)]
+    if known or own:
+        _cross_out(fold, unused_items, unused_kinds)
+    gone = np.flatnonzero(unused_items).tolist()
     for code in gone:
         fold.items.release(code)
     fold.catalogue.release(gone)
-    kinds_gone = [code for code in np.flatnonzero(unused_kinds).tolist() if code >= len(BUILT_IN)]
+    kinds_gone = np.flatnonzero(unused_kinds).tolist()
     for code in kinds_gone:
         fold.kinds.release(code)
     people = [code for code in map(fold.subjects.find, subjects) if code != MISSING]

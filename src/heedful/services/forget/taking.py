@@ -114,6 +114,7 @@ def take_out(fold: Fold, log: Searched, erasure: Erasure, end: Cursor, names: Na
         names.take(fold, batch)
         if len(batch) >= AT_ONCE:
             yield
+    yield  # the views are through; the names can wait until others were answered
     release(fold, selection.subjects if selection.whole else (), names.items, names.kinds)
     fold.erased = erasure.number
 
