@@ -1,10 +1,10 @@
 """Forgetting people of 1,000 events from a large log: how long until every view is without them.
 
-HEEDFUL_BENCH_FORGET_EVENTS records (1,000,000 when unset) of people with 10 and with 1,000 events, written to a log
-in a folder, folded by a whole engine. HEEDFUL_BENCH_FORGET_PEOPLE of the long ones (200 when unset) are forgotten
-one by one while nothing else happens. The first figures are the time from the call to the state without them, two
-synced entries in the ledger and the reading of their bodies included; names that only they used, models, snapshots,
-the purge and the receipt follow. Digests are left to `heedful verify`, as a server with so large a log does.
+HEEDFUL_BENCH_FORGET_EVENTS records (1,000,000 when unset) of people with 10 and with 1,000 events, written to a
+log in a folder, folded by a whole engine. HEEDFUL_BENCH_FORGET_PEOPLE of the long ones (200 when unset) are
+forgotten one by one while nothing else happens. The first figures are the time from the call to the state without
+them, two synced entries in the ledger and the reading of their bodies included; names that only they used, models,
+snapshots, the purge and the receipt follow. Digests are left to `heedful verify`, as a server with a large log does.
 """
 
 from __future__ import annotations
@@ -74,9 +74,8 @@ def _write(folder: Path, people: int) -> None:
     pseudonyms = Pseudonyms(installation_secret(folder / "pseudonym.key"))
     random = np.random.default_rng(7)
     others = EVENTS - people * LONG
-    who = np.concatenate(
-        (np.repeat(np.arange(people), LONG), people + random.integers(0, others // 10 + 1, others))
-    )
+    rest = people + random.integers(0, others // 10 + 1, others)
+    who = np.concatenate((np.repeat(np.arange(people), LONG), rest))
     random.shuffle(who)
     items = np.minimum(random.zipf(1.2, EVENTS), ITEMS) - 1
     kinds = random.choice(("view", "view", "view", "view", "cart", "purchase"), EVENTS)
