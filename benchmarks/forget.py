@@ -4,7 +4,7 @@ HEEDFUL_BENCH_FORGET_EVENTS records (1,000,000 when unset) of people with 10 and
 log in a folder, folded by a whole engine. HEEDFUL_BENCH_FORGET_PEOPLE of the long ones (200 when unset) are
 forgotten one by one while nothing else happens. The first figures are the time from the call to the state without
 them, two synced entries in the ledger and the reading of their bodies included; names that only they used, models,
-snapshots, the purge and the receipt follow. Digests are left to `heedful verify`, as a server with a large log does.
+snapshots, the purge and the receipt follow. Digests are left to `heedful verify`, as a large server does.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, 
 from heedful.vocabulary.settings import (
     CatalogueSettings,
     DecisionSettings,
+    ForgettingSettings,
     MetricsSettings,
     ModelSettings,
     Settings,
@@ -128,9 +129,17 @@ def test_the_settings_shown_are_the_defaults_and_load(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained_and_no_other() -> None:
-    wanted = set(Settings.__struct_fields__) - {"catalogue", "decisions", "kinds", "metrics", "models"}
+    wanted = set(Settings.__struct_fields__) - {
+        "catalogue",
+        "decisions",
+        "forgetting",
+        "kinds",
+        "metrics",
+        "models",
+    }
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
+    wanted |= {f"forgetting.{name}" for name in ForgettingSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"models.{name}" for name in ModelSettings.__struct_fields__}
     wanted |= {f"kinds.<kind>.{name}" for name in Meaning.__struct_fields__}

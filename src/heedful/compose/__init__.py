@@ -303,13 +303,9 @@ class Stores(NamedTuple):
 
 
 def _engine(
-    stores: Stores,
-    pseudonyms: Pseudonyms,
-    settings: Settings,
-    clock: Clock,
-    post: Post | None,
+    stores: Stores, pseudonyms: Pseudonyms, settings: Settings, clock: Clock, post: Post | None,
     secret: bytes = b"",
-) -> Engine:
+) -> Engine:  # fmt: skip
     log, shelf = stores.log, stores.shelf
     fold = _empty_fold(log, stores.claims, pseudonyms, settings)
     pipelines = Pipelines(fold, shelf)
@@ -335,7 +331,7 @@ def _engine(
             position,
             meanings_of_names=settings.names,
             kept_out=forgetting.keeps_out,
-        ),
+        ),  # fmt: skip
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,

@@ -1,5 +1,5 @@
-"""Strings planted in every field of a person's events are in no file afterwards, in no encoding; and a process that
-is killed in the middle of the saga finishes it when it starts again."""
+"""Strings planted in every field of a person's events are in no file afterwards, in no encoding; a process that is
+killed in the middle of the saga finishes it when it starts again."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def planted(h: Heedful, people: int) -> list[str]:
 
 
 def forms(start: str) -> list[bytes]:
-    """How what begins with `start` could stand in a file: raw, as hexadecimal, UTF-16, or base64 in three phases."""
+    """How what begins with `start` could stand in a file: raw, hexadecimal, UTF-16, base64 in three phases."""
     raw = start.encode()
     phases = [base64.b64encode(b"\0" * n + raw)[4 if n else 0 : -4] for n in range(3)]
     return [raw, raw.hex().encode(), raw.hex().upper().encode(), start.encode("utf-16-le"), *phases]
