@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,6 +20,8 @@ from heedful.services.forget.proof import genuine
 from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest, Receipt
 from heedful.vocabulary.errors import HeedfulError, SettingsError
 from heedful.vocabulary.settings import ForgettingSettings, Settings
+from tests.faces.cli.command import heedful
+from tests.faces.cli.serving import SECRET, Serving, call
 from tests.faces.http.test_measuring import Server
 
 
@@ -121,3 +124,30 @@ def test_a_name_that_leads_inside_is_not_sent_to(address: str) -> None:
     with pytest.raises(webhook.Refused):
         webhook._judge(address, local=False)
     webhook._judge("93.184.216.34", local=False)
+
+
+def test_a_running_server_has_its_snapshots_made_beside_it(tmp_path: Path) -> None:
+    data, lines = tmp_path / "data", tmp_path / "history.jsonl"
+    event = {"type": "track", "event": "Product Viewed", "timestamp": "2011-12-01T12:00:00Z"}
+    lines.write_text("\n".join(
+        json.dumps({**event, "userId": f"p{n % 9}", "properties": {"product_id": f"i{n % 30}"}})
+        for n in range(1_500)
+    ))  # fmt: skip
+    assert heedful("import", "--data", data, lines).code == 0
+    assert heedful("snapshot", "--data", data).code == 0
+    assert list((data / "snapshots").iterdir())
+    with Serving(data) as server:
+        connection = server.connect()
+        status, said = call(connection, "/v1/privacy/forget", {"userId": "p3"}, key=SECRET)
+        assert status in (200, 202)
+        deadline = time.monotonic() + 60
+        while status != 200 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            headers = {"Authorization": f"Bearer {SECRET}"}
+            connection.request("GET", f"/v1/privacy/erasures/{said['id']}", headers=headers)
+            found = json.loads(connection.getresponse().read())
+            status = 200 if found["state"] == "done" else 202
+        assert status == 200, found
+        server.stop()
+    checked = heedful("verify", "--data", data, "--json")
+    assert (checked.code, checked.json["agrees"]) == (0, True)
