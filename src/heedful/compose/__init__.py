@@ -331,7 +331,7 @@ def _engine(
             position,
             meanings_of_names=settings.names,
             kept_out=forgetting.keeps_out,
-        ),  # fmt: skip
+        ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
             fold=fold,
