@@ -30,6 +30,7 @@ BENCHMARKS = {
     "sealing": "Collecting and folding, with and without sealing",
     "peeking": "Looking at experiments",
     "consent": "What consent costs the fold",
+    "forget": "Forgetting people of 1,000 events",
     "loop": "The whole loop over HTTP",
 }
 

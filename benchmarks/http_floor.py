@@ -36,6 +36,7 @@ from heedful.services.placements import Placements, Preview
 from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.consent_answer import ConsentAnswer
+from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import NotFound
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -109,6 +110,15 @@ class ConstantEngine:
 
     def decision(self, decision: DecisionId, done: Done[RecalledDecision]) -> None:
         done(NotFound("constant"))
+
+    def forget(self, request: ForgetRequest, done: Done[ErasureStatus], *, actor: str = "terminal") -> None:
+        done(NotFound("constant"))
+
+    def erasure(self, erasure: str) -> ErasureStatus:
+        raise NotFound("constant")
+
+    def erasures(self) -> list[ErasureStatus]:
+        return []
 
     def metrics(self) -> list[MetricDefinition]:
         return []

@@ -50,6 +50,7 @@ from heedful.vocabulary.recommendation import RecommendAnswer, RecommendedItem, 
 from heedful.vocabulary.settings import (
     CatalogueSettings,
     DecisionSettings,
+    ForgettingSettings,
     MetricsSettings,
     ModelSettings,
     RetentionSettings,
@@ -145,6 +146,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
         "access",
         "catalogue",
         "decisions",
+        "forgetting",
         "http",
         "kinds",
         "metrics",
@@ -159,6 +161,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
     wanted |= {f"http.{name}" for name in HttpSettings.__struct_fields__}
     wanted |= {f"catalogue.{name}" for name in CatalogueSettings.__struct_fields__}
     wanted |= {f"decisions.{name}" for name in DecisionSettings.__struct_fields__}
+    wanted |= {f"forgetting.{name}" for name in ForgettingSettings.__struct_fields__}
     wanted |= {f"metrics.{name}" for name in MetricsSettings.__struct_fields__}
     wanted |= {f"models.{name}" for name in ModelSettings.__struct_fields__}
     wanted |= {f"vault.{name}" for name in VaultSettings.__struct_fields__}

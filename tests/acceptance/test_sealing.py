@@ -227,7 +227,9 @@ def test_a_snapshot_begun_before_a_forgetting_does_not_outlive_it(tmp_path: Path
         assert first is not None
         from heedful.services import remember
 
-        last = remember.replace(engine.fold, engine.snapshots)
+        epoch = files.turn()
+        last = remember.take(engine.fold, engine.snapshots)
+        remember.destroy_before(0, engine.snapshots, epoch=epoch)
         assert remember.epoch_of(engine.snapshots.folder, last) == before + 1
         assert engine.snapshots.folder.names("fold-") == [last]
         with pytest.raises(Exception, match="destroyed"):

@@ -19,6 +19,8 @@ records = st.builds(
     Record, id=texts, subject=st.sampled_from([b"", bytes(16), b"s" * 16]),
     at=whole, client=whole, sent=whole, received=whole, body=st.binary(max_size=60),
 )  # fmt: skip
+MARK = "~" + "0123456789abcdef" * 2
+
 columns = st.none() | whole | texts | st.binary(max_size=60) | st.floats()
 
 
@@ -28,8 +30,8 @@ def test_a_record_comes_back_from_its_row(offset: int, record: Record) -> None:
     row = frame.to_row(offset, record)
     assert frame.from_row(row) == Stored(Position(offset), record)
     assert frame.from_rows([row], offset) == [Stored(Position(offset), record)]
-    assert frame.from_row(frame.purged(row)) is None
-    assert frame.from_rows([frame.purged(row)], offset) == []
+    assert frame.from_row(frame.purged(row, MARK)) is None
+    assert frame.from_rows([frame.purged(row, MARK)], offset) == []
 
 
 @given(offsets, records, st.integers(0, 8), columns, st.booleans())
@@ -38,7 +40,7 @@ def test_a_row_with_any_other_column_is_corrupt(
     offset: int, record: Record, place: int, other: Any, purged: bool
 ) -> None:
     row = frame.to_row(offset, record)
-    row = frame.purged(row) if purged else row
+    row = frame.purged(row, MARK) if purged else row
     changed: Any = (*row[:place], other, *row[place + 1 :])
     if type(other) is type(row[place]) and other == row[place]:
         return
@@ -59,7 +61,7 @@ def test_a_flipped_bit_of_the_body_is_corrupt(offset: int, record: Record, data:
     changed: Any = (*row[:7], bytes(body), row[8])
     with pytest.raises(Corrupt, match=f"position {offset} fails its checksum"):
         frame.from_row(changed)
-    assert not frame.intact(frame.purged(changed)), "purging must not make a damaged row look whole"
+    assert not frame.intact(frame.purged(changed, MARK)), "purging must not make a damaged row look whole"
 
 
 @given(st.lists(records, min_size=2, max_size=5), st.integers(0, 4))
@@ -84,7 +86,19 @@ def test_rows_written_by_the_first_version_stay_whole() -> None:
     row = (7, "web:é", bytes(range(16)), 1_700_000_000_000_000, -1, 0, 2**62, b"body", GOLDEN)
     assert frame.intact(row)  # type: ignore[arg-type]  # plain values
     assert not frame.intact((*row[:8], GOLDEN ^ 1))  # type: ignore[arg-type]  # plain values
-    assert frame.purged(row)[7:] == (None, GOLDEN_PURGED)  # type: ignore[arg-type]  # plain values
+    assert frame.from_row((*row[:7], None, GOLDEN_PURGED)) is None  # type: ignore[arg-type]  # plain values
+
+
+@given(offsets, records)
+@settings(max_examples=200, deadline=None)
+def test_a_purged_row_is_as_long_as_the_one_it_replaces(offset: int, record: Record) -> None:
+    row = frame.to_row(offset, record)
+    size, blank = frame._size(row), frame.purged(row, MARK)
+    assert frame.is_purged(blank)
+    assert frame._size(blank) == size or size < 64
+    assert record.id not in blank[1:2]
+    assert not any(blank[3:6])
+    assert not (blank[7] or b"").strip(b"\0")
 
 
 GOLDEN = 2078583098

@@ -81,6 +81,9 @@ def test_ids_with_one_fingerprint_are_told_apart(path: Path) -> None:
         def fingerprints(self, events: Iterable[EventId]) -> bytes:
             return b"".join((7).to_bytes(8, "little") for _ in events)
 
+        def mark(self, event: EventId) -> str:
+            return f"~{7:016x}{event.encode().hex():>016}"
+
     with SqliteLog(path, Same(), Claims()) as log:
         log.append([record("a"), record("b"), record("a")])
         receipts = log.append([record("b"), record("c"), record("a", body=b"x"), record("c")])

@@ -20,11 +20,13 @@ from heedful.compose.beside import (
     taste_beside,
 )
 from heedful.compose.consenting import ledger_of
+from heedful.compose.forgetting import erasures_of
 from heedful.compose.pipelines import pipeline_of
 from heedful.compose.state import Progress, catch_up_from_snapshot, read_settings, records_of
 from heedful.compose.vaults import memory_vault, refuse_without_keys, tell_of_keys, vault_of
 from heedful.faces.client import Client
 from heedful.log.claims import Claims
+from heedful.log.cursor import Cursor
 from heedful.log.memory import MemoryLog
 from heedful.log.sealed import StoringLog
 from heedful.log.sqlite import SqliteLog
@@ -37,6 +39,7 @@ from heedful.records.memory import MemoryRecords
 from heedful.records.signing import signer
 from heedful.services.administer import Administer
 from heedful.services.engine import Engine
+from heedful.services.forget.taking import ERASING, catch_up_with, mark
 from heedful.services.rehearse import rehearse
 from heedful.services.remember import Snapshots
 from heedful.vault.pseudonyms import Pseudonyms
@@ -110,18 +113,24 @@ def open_engine(
         undo.callback(ledger.close)
         shelf = Shelf(Folder(folder / "models"), clock)
         snapshots = Snapshots(Folder(folder / "snapshots"), vault.files)
+        chain = erasures_of(folder)
+        undo.callback(chain.close)
         stores = Stores(
             log, vault, claims, records, snapshots, shelf, audit_of(folder, clock), ledger,
-            signer(secret, "consent receipts"), folder,
+            signer(secret, "consent receipts"), folder, chain, signer(secret, "erasure receipts"),
         )  # fmt: skip
         engine = engine_of(stores, pseudonyms, settings, clock, post)
-        engine.snapshot_at = catch_up_from_snapshot(engine.fold, engine.log, snapshots, progress)
+        engine.snapshot_at = catch_up_from_snapshot(
+            engine.fold, engine.log, snapshots, progress, erased=mark(engine.log, ERASING)
+        )
+        catch_up_with(engine.fold, engine.log, engine.forgetting.erasures.all)
         engine.refresh()
         if engine.models is not None:
             engine.models.look()
-        log.recover(engine.fold.cursor)
+        log.recover(engine.fold.cursor, purged_after=Cursor((engine.snapshot_at,)))
+        engine.retire()
+        engine.forgetting.begin()
         undo.pop_all()
-    engine.retire()
     engine.proof.mend()
     if post is not None:
         vault.tend_beside(tell_of_keys)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from heedful.compose.consenting import consenting
+from heedful.compose.forgetting import Kept, forgetting_over
 from heedful.compose.pipelines import Pipelines
 from heedful.compose.rights import rights_over
 from heedful.compose.state import empty_fold
@@ -28,6 +29,7 @@ from heedful.services.engine import Engine
 from heedful.services.experiments import Assign, Experiments, Results
 from heedful.services.experiments.arms import Applied
 from heedful.services.fit.models import Models
+from heedful.services.forget.erasures import Chain
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -36,7 +38,6 @@ from heedful.services.recall import Recall
 from heedful.services.recommend import Recommend
 from heedful.services.remember import Snapshots
 from heedful.services.retain import Retain
-from heedful.services.rights.acts import NoForgetting
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.vault import Vault
 from heedful.vocabulary.event import Stored
@@ -65,6 +66,8 @@ class Stores(NamedTuple):
     ledger: Ledger | None = None
     signer: Signer | None = None
     folder: Path | None = None
+    erasures: Chain | None = None
+    erasure_signer: Signer | None = None
 
 
 def engine_of(
@@ -86,6 +89,11 @@ def engine_of(
     gates, proof, signalled = consenting(
         fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
     )
+    kept = Kept(fold, log, commits, stores.snapshots, shelf, stores.vault, stores.audit, proof.flush)
+    forgetting = forgetting_over(
+        kept, stores.erasures, pseudonyms, settings, clock, stores.erasure_signer,
+        able=hasattr(inner, "places") and hasattr(inner, "purge"),
+    )  # fmt: skip
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
     experiments = Experiments(
@@ -104,7 +112,13 @@ def engine_of(
         proof=proof,
         commits=commits,
         collect=Collect(
-            commits, pseudonyms, clock, position, meanings_of_names=settings.names, signalled=signalled
+            commits,
+            pseudonyms,
+            clock,
+            position,
+            meanings_of_names=settings.names,
+            signalled=signalled,
+            kept_out=forgetting.keeps_out,
         ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=Recommend(
@@ -146,10 +160,11 @@ def engine_of(
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
     )
     engine.audit = stores.audit
+    engine.forgetting = forgetting
     engine.rights = rights_over(
-        log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
+        log=log, places=getattr(inner, "places_of", None), fold=fold, commits=commits, records=stores.records,
         recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),
-        forgets=NoForgetting(), settings=settings.rights, folder=stores.folder, clock=clock,
+        forgetting=forgetting, settings=settings.rights, folder=stores.folder, clock=clock,
     )  # fmt: skip
     if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
         engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)

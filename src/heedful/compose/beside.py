@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from heedful.compose.forgetting import erasures_beside
 from heedful.compose.pipelines import RANKER, Pipelines
 from heedful.compose.state import Progress, catch_up_from_snapshot, empty_fold, read_settings, records_of
 from heedful.compose.vaults import files_of, refuse_without_keys, vault_of
 from heedful.log.claims import Claims
-from heedful.log.log import Bodies, LogReader
+from heedful.log.log import LogReader
 from heedful.log.sealed import OpenedLog
 from heedful.log.sqlite import SqliteLog
 from heedful.log.until import Until
@@ -27,6 +28,7 @@ from heedful.services.fit.exposures import Exposures, gather
 from heedful.services.fit.gather import GatherSettings
 from heedful.services.fit.refit import Verdict, refit, worth_of
 from heedful.services.fit.taste import fit_taste, refitted
+from heedful.services.forget.taking import ERASING, catch_up_with, mark
 from heedful.services.remember import Snapshots
 from heedful.services.rotate import RotateKeys
 from heedful.vault.pseudonyms import Pseudonyms
@@ -46,7 +48,8 @@ if TYPE_CHECKING:
 def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | None:
     """Bring the newest snapshot of a data folder up to date without being its writer.
 
-    Returns its name, or None when nothing came since the last. Raises NotFound, SettingsError, Corrupt, OSError.
+    One is made too where somebody was forgotten since, or a new epoch has begun. Returns its name, or None when
+    nothing came since the last. Raises NotFound, SettingsError, Corrupt, OSError.
     """
     settings = read_settings(where)
     pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
@@ -56,8 +59,17 @@ def snapshot_beside(where: Path, *, progress: Progress | None = None) -> str | N
             vault.files.epoch()
         )  # whoever is forgotten while this reads must not outlive it in a new epoch
         fold = empty_fold(log, Claims(), pseudonyms, settings)
-        begun = catch_up_from_snapshot(fold, log, snapshots, progress)
-        return remember.take(fold, snapshots, epoch=epoch) if sum(fold.cursor.offsets) > begun else None
+        forgotten = erasures_beside(where)  # before the end of the log is looked for
+        held = remember.newest(snapshots, epoch=epoch)
+        begun = catch_up_from_snapshot(fold, log, snapshots, progress, erased=mark(log, ERASING))
+        catch_up_with(fold, log, forgotten)
+        if sum(fold.cursor.offsets) <= begun and fold.erased <= held:
+            return None
+        name = remember.take(fold, snapshots, epoch=epoch)
+        if fold.erased < mark(log, ERASING):  # somebody was forgotten meanwhile: this must not stay
+            snapshots.folder.delete(name)
+            return None
+        return name
 
 
 @contextmanager
@@ -134,16 +146,20 @@ def taste_beside(where: Path, *, seed: int = 7, progress: Progress | None = None
 
 def _folded_beside(
     where: Path,
-    bodies: Bodies,
-    log: LogReader,
+    log: OpenedLog,
+    then: LogReader,
     vault: Vault,
     settings: Settings,
     progress: Progress | None,
 ) -> Fold:
-    """A fold of a data folder's log by whoever is not its writer, with grants that ran out by now taken back."""
+    """A fold of a data folder's log by whoever is not its writer, without who was forgotten, and with grants that
+    ran out by now taken back. then: the log as far as it is to be folded."""
     pseudonyms = Pseudonyms(installation_secret(where / "pseudonym.key", create=False))
-    fold = empty_fold(bodies, Claims(), pseudonyms, settings)
-    catch_up_from_snapshot(fold, log, Snapshots(Folder(where / "snapshots"), vault.files), progress)
+    fold = empty_fold(log, Claims(), pseudonyms, settings)
+    forgotten = erasures_beside(where)
+    snapshots = Snapshots(Folder(where / "snapshots"), vault.files)
+    catch_up_from_snapshot(fold, then, snapshots, progress, erased=mark(log, ERASING))
+    catch_up_with(fold, log, forgotten)
     fold.lapse(SystemClock().now())
     return fold
 

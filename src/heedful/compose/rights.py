@@ -17,8 +17,10 @@ from heedful.privacy.purposes import Purposes
 from heedful.records.records import Records
 from heedful.services.disclose import Disclose, Model
 from heedful.services.engine import PATIENCE
+from heedful.services.forget.forget import Forget
 from heedful.services.recall import Recall
-from heedful.services.rights.acts import Acts, Forgets
+from heedful.services.rights.acts import Acts
+from heedful.services.rights.erase import Erase
 from heedful.services.rights.opendsr import OpenDsr
 from heedful.services.rights.person import Me
 from heedful.services.rights.requests import Requests
@@ -47,7 +49,7 @@ def rights_over(
     shelf: Shelf | None,
     pseudonyms: Pseudonyms,
     purposes: Purposes,
-    forgets: Forgets,
+    forgetting: Forget,
     settings: RightsSettings,
     folder: Path | None,
     clock: Clock,
@@ -72,7 +74,7 @@ def rights_over(
         settle=lambda: None if commits.later is not None else _flush(commits),
         contact=settings.contact,
     )
-    acts = Acts(commits, purposes, forgets, clock)
+    acts = Acts(commits, purposes, Erase(forgetting, index), clock)
     requests = Requests(records, acts, clock)
     me = Me(
         fold=fold,

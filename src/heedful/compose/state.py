@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,9 +23,6 @@ from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import MINUTE
 
-if TYPE_CHECKING:
-    pass
-
 Progress = Callable[[str, int, int], None]
 """Told of long work at the start: what, how much is done, how much there is."""
 
@@ -43,14 +39,15 @@ def read_settings(folder: Path) -> Settings:
 
 
 def catch_up_from_snapshot(
-    fold: Fold, log: LogReader, snapshots: Snapshots | None, progress: Progress | None
+    fold: Fold, log: LogReader, snapshots: Snapshots | None, progress: Progress | None, *, erased: int = 0
 ) -> int:
     """Bring an empty fold to the end of its log: newest good snapshot, then the tail.
 
-    Returns how many records the snapshot held.
+    erased: the last forgetting whose purge was begun in the log: what older snapshots hold of that person could
+    not be taken out any more. Returns how many records the snapshot held.
     """
     if snapshots is not None:
-        remember.load(fold, snapshots, end=log.end())
+        remember.load(fold, snapshots, end=log.end(), erased=erased)
     total, begun = sum(log.end().offsets), sum(fold.cursor.offsets)
 
     def told(count: int) -> None:

@@ -11,6 +11,7 @@ from heedful.services.placements import Placements, Preview
 from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.consent_answer import ConsentAnswer
+from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion, Waits
@@ -70,6 +71,18 @@ class Engine(Protocol):
 
     def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
         """Choose a variant. Raises Invalid at once."""
+
+    def forget(self, request: ForgetRequest, done: Done[ErasureStatus], *, actor: str = "terminal") -> None:
+        """Forget somebody. `done` is told when the receipt is there, or after a moment how far it has come.
+
+        Raises Invalid, RecordsUnavailable at once.
+        """
+
+    def erasure(self, erasure: str) -> ErasureStatus:
+        """How far a forgetting has come. Raises NotFound."""
+
+    def erasures(self) -> list[ErasureStatus]:
+        """The newest forgettings, without receipts."""
 
     def put_items(self, items: Sequence[Item], done: Done[CollectAnswer]) -> None:
         """Write items; durable and folded when `done` is called, with one fate per item, in order."""

@@ -45,6 +45,14 @@ class Fingerprints(Protocol):
     def fingerprints(self, events: Iterable[EventId]) -> bytes:
         """Those of many events, 8 bytes each, little-endian, in order."""
 
+    def mark(self, event: EventId) -> str:
+        """What stands in the log for the id of an event that was purged; see `marked`."""
+
+
+def marked(mark: str) -> int:
+    """The fingerprint that a purged event's mark begins with."""
+    return int(mark[1:17], 16)
+
 
 class Claims:
     """A multimap from fingerprints to positions. Not for use from two threads at once."""

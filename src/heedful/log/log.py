@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from heedful.log.cursor import Cursor
+from heedful.log.selection import Selection
 from heedful.vocabulary.event import Position, Record, Stored
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.receipt import Receipt
@@ -61,6 +62,24 @@ class BodyStore(Bodies, Protocol):
 
         The envelope stays, so that reading goes on; `read` and `fetch` leave purged records out.
         """
+
+
+class Finder(Protocol):
+    """A log that can be searched by its envelopes, and says what was noted about it."""
+
+    def places(self, selection: Selection, after: int, span: int) -> Sequence[Position]:
+        """Where the records of `selection` lie that were not purged, among the `span` places beyond the offset
+        `after` of the first partition. No body is read."""
+
+    def noted(self, name: str) -> str | None:
+        """What was noted under `name`, or None."""
+
+
+class Notebook(Protocol):
+    """A log that keeps notes about itself."""
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a fact about this log in it, durably: it goes where the log goes, into copies too."""
 
 
 class SubjectIndex(Protocol):

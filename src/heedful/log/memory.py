@@ -7,9 +7,13 @@ from types import TracebackType
 
 from heedful.log import frame
 from heedful.log.cursor import Cursor
+from heedful.log.selection import Selection
 from heedful.vocabulary.event import Position, Record, Stored, offset_of, partition_of
-from heedful.vocabulary.ids import SubjectId
+from heedful.vocabulary.ids import EventId, SubjectId
 from heedful.vocabulary.receipt import Receipt, Status
+from heedful.vocabulary.time import Instant
+
+_BLANK = Record(EventId(""), frame.PURGED, Instant(0), Instant(0), Instant(0), Instant(0), b"")
 
 
 class MemoryLog:
@@ -18,6 +22,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self._records: list[Record] = []
         self._purged: set[int] = set()
+        self._notes: dict[str, str] = {}
         self._places: dict[str, int] = {}
         self._committed = 0
 
@@ -58,8 +63,8 @@ class MemoryLog:
             Stored(place, self._records[offset_of(place) - 1]) for place in positions if self._holds(place)
         ]
 
-    def places(self, subjects: Sequence[SubjectId]) -> list[Position]:
-        """See `SqliteReader.places`."""
+    def places_of(self, subjects: Sequence[SubjectId]) -> list[Position]:
+        """See `SqliteReader.places_of`."""
         mine = frozenset(subjects)
         return [
             Position(offset)
@@ -71,12 +76,22 @@ class MemoryLog:
         """See `Bodies.purge`."""
         there = {offset_of(place) for place in positions if self._holds(place)}
         for offset in there:
-            kept = self._records[offset - 1]
-            self._records[offset - 1] = Record(
-                kept.id, kept.subject, kept.at, kept.client, kept.sent, kept.received, b""
-            )
+            self._records[offset - 1] = _BLANK
         self._purged |= there
         return len(there)
+
+    def places(self, selection: Selection, after: int, span: int) -> list[Position]:
+        """See `Finder.places`."""
+        looked_at = range(after + 1, min(after + span, self._committed) + 1)
+        return [Position(one) for one in looked_at if selection.holds(self._records[one - 1])]
+
+    def note(self, name: str, value: str) -> None:
+        """See `Finder.note`."""
+        self._notes[name] = value
+
+    def noted(self, name: str) -> str | None:
+        """See `Finder.noted`."""
+        return self._notes.get(name)
 
     def close(self) -> None:
         """See `Log.close`."""

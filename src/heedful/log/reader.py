@@ -13,6 +13,7 @@ import apsw
 from heedful.log import frame
 from heedful.log.cursor import Cursor
 from heedful.log.database import open_for_reading
+from heedful.log.selection import Selection
 from heedful.vocabulary.errors import Corrupt
 from heedful.vocabulary.event import Position, Stored, offset_of, partition_of
 from heedful.vocabulary.ids import SubjectId
@@ -74,7 +75,7 @@ class SqliteReader:
             raise Corrupt(f"one of the records {positions[:10]} cannot be read: {error}") from error
         return [stored for row in rows if (stored := frame.from_row(row)) is not None]
 
-    def places(self, subjects: Sequence[SubjectId]) -> list[Position]:
+    def places_of(self, subjects: Sequence[SubjectId]) -> list[Position]:
         """Every place of these subjects that still has a body, ascending, by a look at every envelope.
 
         On a connection of its own, so that any thread may ask and nobody waits meanwhile. Raises Corrupt.
@@ -88,6 +89,37 @@ class SqliteReader:
             raise Corrupt(f"the log cannot be searched: {error}") from error
         finally:
             connection.close()
+
+    def places(self, selection: Selection, after: int, span: int) -> list[Position]:
+        """See `log.Finder.places`. Reads envelopes only."""
+        chosen = ",".join("?" * len(selection.subjects))
+        conditions = "".join((
+            f" AND subject IN ({chosen})" if selection.subjects else " AND length(subject) <> 1",
+            " AND substr(id, 1, ?) = ?" if selection.source else "",
+        ))  # fmt: skip
+        prefix = selection.source + ":"
+        values = (
+            after, after + span, selection.since, selection.until, *sorted(selection.subjects),
+            *((len(prefix), prefix) if selection.source else ()),
+        )  # fmt: skip
+        if not selection.subjects and not selection.source:
+            return []
+        query = (
+            "SELECT offset FROM records WHERE offset > ? AND offset <= ? AND at >= ? AND at < ?"  # noqa: S608
+            + conditions  # our own words and question marks
+        )
+        try:
+            with self._reading:
+                found = self._reader.execute(query, values).fetchall()
+        except UNREADABLE as error:
+            raise Corrupt(f"a record beyond position {after} cannot be read: {error}") from error
+        return [Position(cast(int, offset)) for (offset,) in found]
+
+    def noted(self, name: str) -> str | None:
+        """What the writer noted under `name` (`SqliteLog.note`), or None."""
+        with self._reading:
+            found = self._reader.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        return None if found is None else str(found)
 
     def close(self) -> None:
         """See `Log.close`."""

@@ -8,11 +8,12 @@ purged. What is stored is sealed before it is begun: by `seal`, which may wait f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 from heedful.log.commit import Writer
 from heedful.log.cursor import Cursor
-from heedful.log.log import Bodies, BodyStore, Log, LogReader
+from heedful.log.log import Bodies, BodyStore, Finder, Log, LogReader, Notebook
+from heedful.log.selection import Selection
 from heedful.vocabulary.errors import Corrupt, Invalid, KeyUnavailable
 from heedful.vocabulary.event import Position, Record, Stored
 from heedful.vocabulary.ids import EventId, SubjectId
@@ -69,6 +70,14 @@ class OpenedLog:
     def end(self) -> Cursor:
         """See `LogReader.end`."""
         return self._log.end()
+
+    def places(self, selection: Selection, after: int, span: int) -> Sequence[Position]:
+        """See `Finder.places`. Only over a log that is one."""
+        return cast(Finder, self._log).places(selection, after, span)
+
+    def noted(self, name: str) -> str | None:
+        """See `Finder.noted`; nothing is noted in a log that is none."""
+        return cast(Finder, self._log).noted(name) if hasattr(self._log, "noted") else None
 
     def close(self) -> None:
         """See `LogReader.close`. The keys stay the caller's."""
@@ -157,6 +166,10 @@ class SealedLog(OpenedLog):
     def purge(self, positions: Sequence[Position]) -> int:
         """See `BodyStore.purge`."""
         return self._storing.purge(positions)
+
+    def note(self, name: str, value: str) -> None:
+        """See `Notebook.note`. Only over a log that is one."""
+        cast(Notebook, self._storing).note(name, value)
 
     def _compared(self, record: Record, receipt: Receipt) -> Receipt:
         """What `record` is to the record under its id: sealed under another generation, or from before there was

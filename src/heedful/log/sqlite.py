@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.log import frame
-from heedful.log.claims import Claims, Fingerprints
+from heedful.log.claims import Claims, Fingerprints, marked
 from heedful.log.cursor import Cursor
 from heedful.log.database import (
     BUSY_MILLISECONDS,
@@ -39,7 +39,12 @@ _INSERT = """
 INSERT INTO records (offset, id, subject, at, client, sent, received, body, crc)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_PURGE = "UPDATE records SET body = NULL, crc = ? WHERE offset = ?"
+_PURGE = """
+UPDATE records SET id = ?, subject = ?, at = ?, client = ?, sent = ?, received = ?, body = ?, crc = ?
+WHERE offset = ?
+"""
+_MARKS = "SELECT offset, id FROM records WHERE offset > ? AND offset <= ? AND length(subject) = 1"
+_NOTE = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _IDS = "SELECT offset, id FROM records WHERE offset > ? ORDER BY offset LIMIT ?"
 _RECOVER_AT_ONCE = 50_000
 
@@ -148,17 +153,35 @@ class SqliteLog(SqliteReader):
             try:
                 self._open_transaction()
                 rows = cast(list[frame.Row], self._writer.executemany(AT, wanted).fetchall())
-                there = [frame.purged(row) for row in rows if row[7] is not None]
-                self._writer.executemany(_PURGE, [(row[8], row[0]) for row in there])
+                there = [
+                    frame.purged(row, self._pseudonyms.mark(row[1]))
+                    for row in rows
+                    if not frame.is_purged(row)
+                ]
+                self._writer.executemany(_PURGE, [(*row[1:], row[0]) for row in there])
                 self._commit()
                 self.unwiped = not self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except apsw.Error as error:
                 self._fail(error, in_passing=True)
             return len(there)
 
-    def recover(self, after: Cursor) -> int:
+    def note(self, name: str, value: str) -> None:
+        """Keep a fact about this log in it, durably; it goes where the file goes. Commits what was begun.
+
+        Raises LogUnavailable.
+        """
+        with self._writing:
+            self._refuse_if_stopped()
+            try:
+                self._open_transaction()
+                self._writer.execute(_NOTE, (name, value))
+                self._commit()
+            except apsw.Error as error:
+                self._fail(error, in_passing=True)
+
+    def recover(self, after: Cursor, *, purged_after: Cursor | None = None) -> int:
         """Claim the ids of every record beyond `after`; returns how many. For use before the first append,
-        with claims that are complete up to `after`.
+        with claims that are complete up to `after`, but for records beyond `purged_after` that were purged.
 
         Raises Corrupt if the log ends before `after`: records were lost, or the cursor is another log's.
         """
@@ -167,17 +190,23 @@ class SqliteLog(SqliteReader):
             raise Corrupt(f"the log ends at position {self._end}, but position {offset} was read from it")
         self._claims.reserve(len(self._claims) + self._end - offset)
         self._claims.load()
+        if purged_after is not None:
+            self._recover_purged(purged_after.offset(0), offset)
         while True:
             try:
                 with self._reading:
-                    rows = self._reader.execute(_IDS, (offset, _RECOVER_AT_ONCE)).fetchall()
+                    found = self._reader.execute(_IDS, (offset, _RECOVER_AT_ONCE)).fetchall()
+                rows = cast(list[tuple[int, EventId]], found)
             except UNREADABLE as error:
                 raise Corrupt(f"the record at position {self.first_unreadable(offset)}: {error}") from error
             if not rows:
                 return count
             if rows[-1][0] != offset + len(rows):
                 raise Corrupt(f"a record between the positions {offset} and {rows[-1][0]} is missing")
-            fingerprints = self._fingerprints(cast(EventId, event) for _, event in rows)
+            fingerprints = self._fingerprints(event for _, event in rows).copy()
+            for place, (_, event) in enumerate(rows):
+                if event[0] == "~" and frame.MARK.fullmatch(event):
+                    fingerprints[place] = marked(event)
             self._claims.put_many(fingerprints, np.arange(offset + 1, offset + 1 + len(rows), dtype=np.int64))
             offset, count = offset + len(rows), count + len(rows)
 
@@ -196,6 +225,12 @@ class SqliteLog(SqliteReader):
         with suppress(apsw.Error):  # closing copies the write-ahead log; if it cannot, the next opening does
             self._writer.close()
         self._lock.release()
+
+    def _recover_purged(self, after: int, until: int) -> None:
+        with self._reading:
+            rows = cast(list[tuple[int, str]], self._reader.execute(_MARKS, (after, until)).fetchall())
+        marks = np.array([marked(event) for _, event in rows], dtype=np.uint64)
+        self._claims.put_many(marks, np.array([offset for offset, _ in rows], dtype=np.int64))
 
     def _fingerprints(self, events: Iterable[EventId]) -> NDArray[np.uint64]:
         return np.frombuffer(self._pseudonyms.fingerprints(events), dtype="<u8").astype(np.uint64, copy=False)
@@ -250,9 +285,10 @@ class SqliteLog(SqliteReader):
 
     def _stored_row(self, event: EventId, fingerprint: int) -> frame.Row | None:
         """The row that holds `event`, also one that is not committed yet."""
+        names = (event, self._pseudonyms.mark(event))
         for place in self._claims.holders(fingerprint):
             row = cast(frame.Row | None, self._writer.execute(AT, (offset_of(place),)).fetchone())
-            if row is not None and row[1] == event:
+            if row is not None and row[1] in names:
                 return row
         return None
 

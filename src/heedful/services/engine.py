@@ -13,8 +13,8 @@ from typing import Protocol
 
 from heedful.log.commit import GroupCommit
 from heedful.log.cursor import Cursor, decode_cursor
-from heedful.log.log import BodyStore, Log
-from heedful.records.audit import Audit
+from heedful.log.log import BodyStore, Finder, Log, Notebook
+from heedful.records.audit import TERMINAL, Audit
 from heedful.records.keys import Keys
 from heedful.services import remember
 from heedful.services.collect import Collect
@@ -22,6 +22,7 @@ from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.experiments import Experiments, Results
 from heedful.services.fit.models import Models
+from heedful.services.forget.forget import Forget
 from heedful.services.gates import Gates
 from heedful.services.measure import Measure
 from heedful.services.placements import Placements, Preview
@@ -36,6 +37,7 @@ from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.consent_answer import ConsentAnswer
+from heedful.vocabulary.erasure import Check, ErasureStatus, ForgetRequest, Receipt
 from heedful.vocabulary.errors import Conflict, HeedfulError, KeyUnavailable, NotFound, RecordsUnavailable
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -48,7 +50,7 @@ from heedful.vocabulary.time import DAY, Clock, Instant
 from heedful.vocabulary.variants import DecideAnswer, DecideRequest
 
 
-class EngineLog(Log, BodyStore, Protocol):
+class EngineLog(Log, BodyStore, Finder, Notebook, Protocol):
     """The log of an engine: read in the clear, stored sealed (`log.sealed.SealedLog`)."""
 
 
@@ -79,6 +81,7 @@ class Engine:
     """What changes of definitions are told to; None where nothing is kept."""
     rights: Rights
     retaining: Retain | None = None
+    forgetting: Forget
 
     def __init__(
         self,
@@ -143,6 +146,7 @@ class Engine:
     def later(self, later: Later) -> None:
         self._commits.later = later
         self.proof.later = later
+        self.forgetting.telling.all()
 
     def stopped(self) -> str | None:
         """Why this engine must not go on, or None: its log stopped, or its state can no longer be trusted."""
@@ -182,6 +186,7 @@ class Engine:
     def recommend(self, request: RecommendRequest, done: Done[RecommendAnswer]) -> None:
         """Answer a question; one with an `after` beyond the fold waits a little. Raises Invalid at once."""
         self.fold.lapse(self._clock.now())
+        request = self.forgetting.asked(request)
         after = decode_cursor(request.after) if request.after else None
         if after is None or self.fold.cursor.covers(after):
             done(self.recommending.recommend(request))
@@ -200,7 +205,19 @@ class Engine:
     def decide(self, request: DecideRequest, done: Done[DecideAnswer]) -> None:
         """Choose a variant. Raises Invalid at once."""
         self.fold.lapse(self._clock.now())
-        done(self.deciding.decide(request))
+        done(self.deciding.decide(self.forgetting.asked(request)))
+
+    def forget(self, request: ForgetRequest, done: Done[ErasureStatus], *, actor: str = TERMINAL) -> None:
+        """Forget somebody. actor: who asks for it, for the audit. Raises Invalid, RecordsUnavailable at once."""
+        self.forgetting.forget(request, done, actor=actor)
+
+    def erasure(self, erasure: str) -> ErasureStatus:
+        """How far a forgetting has come. Raises NotFound."""
+        return self.forgetting.find(erasure)
+
+    def erasures(self) -> list[ErasureStatus]:
+        """The newest forgettings, without receipts."""
+        return self.forgetting.newest()
 
     def consent(self, user: str, anonymous: str) -> ConsentAnswer:
         """What somebody chose, what it comes to, and receipts. Raises RecordsUnavailable."""
@@ -271,6 +288,7 @@ class Engine:
                 "decisions_held": float(held),
                 "decision_references_held": float(named),
                 **{f"rights_requests_{name}": float(n) for name, n in self._alarms().items()},
+                "kept_out_total": float(self.forgetting.kept_out),
             },
         )
 
@@ -299,6 +317,10 @@ class Engine:
         """Fold the log from zero beside the live state and compare the digests."""
         return verify(self.fold, self.empty_fold(), self.log, progress=progress)
 
+    def doubt(self, receipt: Receipt, progress: Callable[[int], None] | None = None) -> list[Check]:
+        """Whether a receipt of a forgetting is true, the law included: this folds the log from zero."""
+        return [*self.forgetting.doubt(receipt, self.empty_fold, progress)]
+
     def place(self) -> int:
         """How many records the fold has passed."""
         return sum(self.fold.cursor.offsets)
@@ -306,13 +328,14 @@ class Engine:
     def wants_snapshot(self) -> bool:
         """Whether enough came since the last snapshot for another."""
         every = self._snapshot_every
-        return self.snapshots is not None and 0 < every <= self.place() - self.snapshot_at
+        due = 0 < every <= self.place() - self.snapshot_at
+        return self.snapshots is not None and (due or self.forgetting.wants_snapshot())
 
     def snapshot(self) -> str | None:
         """Write a snapshot now if anything came since the last; returns its name. Raises OSError,
         KeyUnavailable."""
         place = self.place()
-        if self.snapshots is None or place == self.snapshot_at:
+        if self.snapshots is None or place == self.snapshot_at or self.forgetting.retracting:
             return None
         self.snapshot_at = place
         return remember.take(self.fold, self.snapshots)
@@ -321,6 +344,7 @@ class Engine:
         """Let what is under way finish, keep a snapshot, and let go of the files."""
         self._commits.close()
         self.proof.close()
+        self.forgetting.close()
         if self.stopped() is None and self.place() - self.snapshot_at >= WORTH_A_SNAPSHOT:
             with suppress(KeyUnavailable):  # then the next start folds a little more
                 self.snapshot()

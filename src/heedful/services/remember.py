@@ -28,6 +28,14 @@ _START = 32
 _log = structlog.get_logger(__name__)
 
 
+class Held(NamedTuple):
+    """A snapshot: the last forgetting that was taken out of it, and the epoch in which it is sealed."""
+
+    name: str
+    erased: int
+    epoch: int
+
+
 class Snapshots(NamedTuple):
     """Where snapshots lie, and what seals them."""
 
@@ -43,7 +51,7 @@ def take(fold: Fold, where: Snapshots, *, epoch: int | None = None) -> str:
     """
     place = sum(fold.cursor.offsets)
     name = f"{_PREFIX}{place:020d}"
-    content = chunks(fold.key(), fold.cursor.offsets, fold.floor, fold.state())
+    content = chunks(fold.key(), fold.cursor.offsets, fold.floor, fold.state(), erased=fold.erased)
     where.folder.put(name, where.files.seal(content, name.encode(), epoch=epoch))
     epochs = []
     for number, old in enumerate(reversed(where.folder.names(_PREFIX))):
@@ -56,25 +64,44 @@ def take(fold: Fold, where: Snapshots, *, epoch: int | None = None) -> str:
     return name
 
 
-def replace(fold: Fold, where: Snapshots) -> str:
-    """Begin a new epoch with a snapshot of `fold` as it stands, and make every older one unreadable for ever,
-    also its copies elsewhere. For a forgetting, once every view has given the person back. Returns its name.
+def held(where: Snapshots) -> list[Held]:
+    """Every snapshot that can be opened and read, the newest last. Raises KeyUnavailable."""
+    found = []
+    for name in where.folder.names(_PREFIX):
+        sealed_in = epoch_of(where.folder, name)
+        with suppress(Corrupt, KeyDestroyed, OSError), where.folder.where(name).open("rb") as file:
+            opened = io.BufferedReader(where.files.open(file, name.encode()), CHUNK)
+            found.append(Held(name, header_from(opened, name)[0].erased, sealed_in or 0))
+    return found
 
-    Killed at any moment, do it again. Raises OSError, KeyUnavailable.
-    """
-    epoch = where.files.turn()
-    name = take(fold, where)
-    for old in where.folder.names(_PREFIX):
-        if old != name:
-            where.folder.delete(old)
+
+def newest(where: Snapshots, *, epoch: int = 0) -> int:
+    """The last forgetting that was taken out of a snapshot sealed in `epoch` or later, -1 without one."""
+    return max((one.erased for one in held(where) if one.epoch >= epoch), default=-1)
+
+
+def before(number: int, where: Snapshots) -> int:
+    """How many snapshots are from before the forgetting of that number."""
+    return sum(one.erased < number for one in held(where))
+
+
+def destroy_before(number: int, where: Snapshots, *, epoch: int = 0) -> int:
+    """Delete every snapshot from before the forgetting of that number, or sealed before `epoch`, and make their
+    copies elsewhere unreadable for ever; returns how many were here. What cannot be read goes too: nobody can say
+    whom it holds. Killed at any moment, do it again. Raises KeyUnavailable."""
+    good = {one.name for one in held(where) if one.erased >= number and one.epoch >= epoch}
+    gone = [name for name in where.folder.names(_PREFIX) if name not in good]
+    for name in gone:
+        where.folder.delete(name)
     where.files.destroy_before(epoch)
-    return name
+    return len(gone)
 
 
-def load(fold: Fold, where: Snapshots, *, end: Cursor) -> str | None:
+def load(fold: Fold, where: Snapshots, *, end: Cursor, erased: int = 0) -> str | None:
     """Bring an empty `fold` to its newest good snapshot; returns its name, or None when there is none.
 
-    end: how far the log goes; a snapshot beyond it is of another log and is left alone. Raises KeyUnavailable.
+    end: how far the log goes; a snapshot beyond it is of another log and is left alone. erased: the forgetting
+    from which on a snapshot is good: what older ones hold cannot be taken out any more. Raises KeyUnavailable.
     """
     for name in reversed(where.folder.names(_PREFIX)):
         try:
@@ -84,12 +111,16 @@ def load(fold: Fold, where: Snapshots, *, end: Cursor) -> str | None:
                 if header.key != fold.key():
                     _log.info("snapshot_of_other_settings", name=name)
                     continue
+                if header.erased < erased:
+                    _log.warning("snapshot_from_before_a_forgetting", name=name)
+                    continue
                 if not end.covers(Cursor(header.cursor)):
                     _log.warning("snapshot_beyond_the_log", name=name)
                     continue
                 opened.seek(0)
                 header, arrays = read_from(opened, name)
             fold.restore(Cursor(header.cursor), Instant(header.floor), arrays)
+            fold.erased = header.erased
         except (Corrupt, KeyDestroyed, OSError) as error:
             _log.warning("snapshot_unusable", name=name, why=str(error))
             continue

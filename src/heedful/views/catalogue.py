@@ -106,6 +106,18 @@ class Catalogue:
             self.category = np.append(self.category, np.full(more, UNKNOWN, dtype=np.int32))
             self.revision = np.append(self.revision, np.zeros(more, dtype=np.int64))
 
+    def release(self, codes: Sequence[int]) -> None:
+        """These numbers stand for no item any more: nothing of them may be shown."""
+        self.servable[np.array(codes, dtype=np.int64)] = False
+
+    def __len__(self) -> int:
+        """How many versions of descriptions are held."""
+        return len(self._last) + sum(map(len, self._earlier.values()))
+
+    def holds(self, code: int) -> bool:
+        """Whether anything was ever said of `code`."""
+        return code in self._last
+
     def apply(self, changes: Sequence[ItemChange]) -> None:
         """Count `changes` in. Each is given once."""
         for change in changes:

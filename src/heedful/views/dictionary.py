@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,10 @@ from heedful.vocabulary.ids import ItemId, SubjectId
 from heedful.vocabulary.kinds import BUILT_IN
 
 MISSING = -1
+RELEASED = ItemId("")
+"""What stands in a dictionary for a name that was forgotten. No name is empty."""
+
+_HIGHEST = (1 << 64) - 1
 
 
 class Items:
@@ -43,6 +48,19 @@ class Items:
         """The dense number of `item`, or MISSING."""
         return self.codes.get(item, MISSING)
 
+    def release(self, code: int) -> None:
+        """Forget the name behind `code`. Its number is not given again; no view may use it any more."""
+        del self.codes[self.ids[code]]
+        self.ids[code] = RELEASED
+        self.keys[code] = 0
+
+    def restore(self, names: Sequence[str]) -> None:
+        """Take over the names, empty where one was released."""
+        for name in names:
+            self.code(name)
+            if name == RELEASED:
+                self.release(len(self.ids) - 1)
+
 
 class Kinds:
     """Kinds of event. Built-in ones have fixed codes."""
@@ -60,6 +78,20 @@ class Kinds:
                 self.names.append(kind)
                 self.codes[kind] = code
         return code
+
+    def release(self, code: int) -> None:
+        """Forget the name of `code`, which is none of the built-in ones. Its code is not given again."""
+        if code >= len(BUILT_IN):
+            self.codes.pop(self.names[code], None)
+            self.names[code] = RELEASED
+
+    def restore(self, names: Sequence[str]) -> None:
+        """Take over the names, empty where one was released; the first built-in one is empty too."""
+        for code, name in enumerate(names):
+            if name == RELEASED and code >= len(BUILT_IN):
+                self.names.append(name)
+            else:
+                self.code(name)
 
 
 class Subjects:
@@ -94,6 +126,12 @@ class Subjects:
         """The pseudonym of a dense number."""
         return SubjectId(self.keys[code].tobytes() + self.rests[code].tobytes())
 
+    def release(self, code: int) -> None:
+        """Forget the pseudonym behind `code`: noise takes its place, so that nothing finds it. Its number is not
+        given again; no view may use it any more."""
+        _take_out(self.keys, self._table, code)
+        self.keys[code], self.rests[code] = (secrets.randbelow(_HIGHEST) for _ in range(2))
+
     def _reserve(self, more: int) -> None:
         need = self.count + more
         if need > len(self.keys):
@@ -117,6 +155,24 @@ class Subjects:
         self.keys, self.rests = _grown(keys, room), _grown(rests, room)
         self._table = np.full(max(2_048, 1 << (self.count * 2).bit_length()), MISSING, dtype=np.int32)
         _rebuild(self.keys, self.count, self._table)
+
+
+def _take_out(keys: NDArray[np.uint64], table: NDArray[np.int32], code: int) -> None:
+    """Take `code` out of the table; later entries of its run move back (Knuth, TAOCP 3, 6.4, algorithm R). Runs
+    are short, so that this needs no kernel."""
+    mask = len(table) - 1
+    hole = int(keys[code]) & mask
+    while table[hole] != code:
+        if table[hole] < 0:
+            return
+        hole = (hole + 1) & mask
+    slot = hole
+    while table[slot := (slot + 1) & mask] >= 0:
+        home = int(keys[table[slot]]) & mask
+        if (slot - home) & mask >= (slot - hole) & mask:
+            table[hole] = table[slot]
+            hole = slot
+    table[hole] = MISSING
 
 
 def _grown(array: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:

@@ -10,7 +10,7 @@ where an id is contested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from heedful.log.log import Bodies
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.catalogue import Catalogue
 from heedful.views.consents import ConsentFact
-from heedful.views.dictionary import Items, Kinds, Subjects
+from heedful.views.dictionary import RELEASED, Items, Kinds, Subjects
 from heedful.views.feed import Feed
 from heedful.views.history import History
 from heedful.views.interpret import Interpreter, Share
@@ -55,6 +55,8 @@ class Fold:
     windows: kinds that are outcomes of variants, and microseconds for which they count.
     chose: told of choices that now count, before they do; None where nobody needs to know.
     judge: says what each row may be used for; left out, nobody ever chooses and everything is allowed.
+    erased: the number of the last forgetting that was taken out of this state.
+    gone: positions that were forgotten and not purged yet.
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class Fold:
         self.cursor = Cursor()
         self.floor = NO_FLOOR
         self.floors: dict[str, Instant] = {}
+        self.erased = 0
+        self.gone: set[int] = set()
         self.claims = claims
         self._bodies = bodies
-        self._fingerprint = pseudonyms.fingerprint
+        self._fingerprint, self._fingerprints = pseudonyms.fingerprint, pseudonyms.fingerprints
         self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode, judge)
         self._feed = Feed(
             self.views,
@@ -149,20 +153,32 @@ class Fold:
 
         Each must have been applied. The cursor stays. Raises Corrupt if a body does not read.
         """
-        ids = {stored.record.id: self._fingerprint(stored.record.id) for stored in batch}
-        before = {event: self._winner(fingerprint, event) for event, fingerprint in ids.items()}
+        held: dict[EventId, list[Stored]] = {}
         for stored in batch:
-            self.claims.remove(ids[stored.record.id], stored.position)
+            held.setdefault(stored.record.id, []).append(stored)
         gained: list[tuple[Record, int]] = []
         lost: list[tuple[Record, int]] = []
-        for event, fingerprint in ids.items():
-            was, now = before[event], self._winner(fingerprint, event)
+        for fingerprint, (event, copies) in zip(self._marks(held), held.items(), strict=True):
+            alone = len(copies) == 1 and self.claims.holders(fingerprint) == [copies[0].position]
+            was = copies[0] if alone else self._winner(fingerprint, event)
+            for stored in copies:
+                self.claims.remove(fingerprint, stored.position)
+            now = None if alone else self._winner(fingerprint, event)
             if was is None or (now is not None and now.position == was.position):
                 continue
             lost.append((was.record, fingerprint))
             if now is not None:
                 gained.append((now.record, fingerprint))
         self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
+
+    def forget(self, batch: Sequence[Stored]) -> None:
+        """As `retract`, for good: the ids stay taken, and what lies under them in the log counts no more, though
+        its body may still be there for a while."""
+        self.retract(batch)
+        self.gone.update(stored.position for stored in batch)
+        marks = self._marks([stored.record.id for stored in batch])
+        places = np.array([stored.position for stored in batch], dtype=np.int64)
+        self.claims.put_many(np.array(marks, dtype=np.uint64), places)
 
     def find(self, event: EventId) -> Stored | None:
         """The record that counts under an event's id, or None: never folded, or its body is gone."""
@@ -242,10 +258,8 @@ class Fold:
         """
         try:
             self._recognise(cursor, arrays["claims.positions"], arrays["claims.fingerprints"])
-            for item in _unpacked(arrays["items.text"], arrays["items.ends"]):
-                self.items.code(item)
-            for kind in _unpacked(arrays["kinds.text"], arrays["kinds.ends"]):
-                self.kinds.code(kind)
+            self.items.restore(_unpacked(arrays["items.text"], arrays["items.ends"]))
+            self.kinds.restore(_unpacked(arrays["kinds.text"], arrays["kinds.ends"]))
             for name, part in self._parts():
                 prefix = name + "."
                 part.restore(
@@ -254,6 +268,7 @@ class Fold:
         except KeyError as error:
             raise Corrupt(f"the snapshot has no array {error}") from error
         self.catalogue.ensure(len(self.items))
+        self.catalogue.release([code for code, item in enumerate(self.items.ids) if item == RELEASED])
         self.cursor, self.floor = cursor, floor
 
     def _recognise(
@@ -277,6 +292,10 @@ class Fold:
         parts += [(view.name, view) for view in self.views]
         others = (self.catalogue, self.orders, self.lawful)
         return parts + [(part.name, part) for part in others]
+
+    def _marks(self, events: Iterable[EventId]) -> list[int]:
+        marks: list[int] = np.frombuffer(self._fingerprints(events), dtype="<u8").tolist()
+        return marks
 
     def _beyond_the_cursor(self, batch: Sequence[Stored]) -> list[Stored]:
         ends: dict[int, int] = {}
@@ -318,7 +337,7 @@ class Fold:
         places = [
             place
             for place in self.claims.holders(fingerprint)
-            if offset_of(place) <= self.cursor.offset(partition_of(place))
+            if offset_of(place) <= self.cursor.offset(partition_of(place)) and place not in self.gone
         ]
         same = [stored for stored in self._bodies.fetch(places) if stored.record.id == event]
         return min(same, key=_rank, default=None)

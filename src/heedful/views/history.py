@@ -163,6 +163,16 @@ class History:
         start = int(self._offset[subject])
         self.arrays.purposes[start : start + self.count(subject)] = purposes
 
+    def columns(self) -> Timeline:
+        """The live columns as far as they are used, with zeros (and in `item` numbers that mean nothing) between
+        the rows of different people."""
+        used = self._arena.used
+        arrays = self.arrays
+        return arrays._replace(
+            item=arrays.item[:used], at=arrays.at[:used], fingerprint=arrays.fingerprint[:used],
+            line=arrays.line[:used], kind=arrays.kind[:used],
+        )  # fmt: skip
+
     def fingerprints(self, subject: int) -> NDArray[np.uint64]:
         """The fingerprints of `subject`'s events in order of time, each once, shape (events,)."""
         past = self.rows(subject)

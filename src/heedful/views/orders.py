@@ -157,6 +157,12 @@ class Orders:
         count = claims.live(self._entries, self._table, self._meta, live)
         return [self._row(entry) for entry in live[:count].tolist()]
 
+    def items(self) -> NDArray[np.int32]:
+        """The dense items of all lines that are held, -1 where there is none."""
+        used = self._entries[: int(self._meta[claims.USED])]
+        held: NDArray[np.int32] = used["item"][used["slot"] < claims.FREED]
+        return held
+
     def digest(self) -> bytes:
         """16 bytes over everything held, by the keys of orders, lines, items and subjects."""
         sums = claims.sums(self._entries, self._meta, self._items.keys, self._subjects.keys)

@@ -13,6 +13,7 @@ decision. Answers for nobody in particular have no person and count nowhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,9 @@ class Group(NamedTuple):
     policy: str
     model: str
     holdout: bool
+
+
+_NO_GROUP = Group("", "", "", holdout=False)
 
 
 class Tallies(NamedTuple):
@@ -240,7 +244,7 @@ class Outcomes:
             "ref_subjects": references["subject"], "paid_events": amounts["event"],
             "paid_lines": amounts["line"], "paid_ats": amounts["at"], "paid": amounts["amount"],
             "currencies": amounts["currency"], "floor": np.array([self._floor], dtype=np.int64),
-            "names": _text([part for g in self.groups for part in (*g[:3], str(int(g.holdout)))]),
+            "names": _text([part for g in self._groups_in(decisions) for part in (*g[:3], str(int(g.holdout)))]),
             "moneys": _text(self.currencies),
         }  # fmt: skip
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -256,8 +260,11 @@ class Outcomes:
             raise Corrupt("outcomes: a group's name breaks off")
         facts = Facts(**columns)
         self._check(facts, len(names) // 4, len(moneys))
-        for place in range(0, len(names), 4):
+        known = [
             self.group(Group(names[place], names[place + 1], names[place + 2], names[place + 3] == "1"))
+            for place in range(0, len(names), 4)
+        ]
+        facts = replace(facts, groups=np.array(known, dtype=np.int32)[facts.groups])
         for money in moneys:
             self.currency(money)
         self._floor = floor
@@ -287,6 +294,12 @@ class Outcomes:
         ):
             if len(column) and not 0 <= int(column.min()) <= int(column.max()) < top:
                 raise Corrupt("outcomes: a column holds a number that means nothing")
+
+    def _groups_in(self, decisions: NDArray[Any]) -> list[Group]:
+        """The groups by number, without the names of those of which no decision is held any more."""
+        used = np.zeros(len(self.groups), dtype=np.bool_)
+        used[decisions["group"]] = True
+        return [g if held else _NO_GROUP for g, held in zip(self.groups, used.tolist(), strict=True)]
 
     def _decisions(self) -> NDArray[Any]:
         used = self.store.decisions[: self.store.used(DECISIONS)]

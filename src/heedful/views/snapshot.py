@@ -33,16 +33,20 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a snapshot is of. `key` changes whenever the meaning of the arrays changes."""
+    """What a snapshot is of. `key` changes whenever the meaning of the arrays changes.
+
+    erased: the number of the last forgetting that was taken out of it.
+    """
 
     key: str
     cursor: tuple[int, ...]
     floor: int
     arrays: tuple[_Entry, ...] = ()
+    erased: int = 0
 
 
 def chunks(
-    key: str, cursor: tuple[int, ...], floor: int, arrays: Mapping[str, NDArray[Any]]
+    key: str, cursor: tuple[int, ...], floor: int, arrays: Mapping[str, NDArray[Any]], *, erased: int = 0
 ) -> Iterator[bytes | memoryview]:
     """The bytes of a snapshot, in pieces, without copying the arrays.
 
@@ -60,7 +64,7 @@ def chunks(
     for name, array in flat.items():
         entries.append(_Entry(name, array.dtype.str, array.shape, offset, sums[name]))
         offset += _padded(array.nbytes)
-    header = msgspec.json.encode(Header(key, cursor, floor, tuple(entries)))
+    header = msgspec.json.encode(Header(key, cursor, floor, tuple(entries), erased))
     yield _MAGIC + len(header).to_bytes(8, "little") + header + hashlib.sha256(header).digest()
     for name, array in flat.items():
         yield views[name]

@@ -389,8 +389,9 @@ class Variants:
     def _columns(self) -> Columns:
         facts = list(self._decisions.values())
         earned = [self._earned[fact.key] for fact in facts]
+        used = {(fact.placement, fact.variant) for fact in facts}
         return Columns(
-            names=list(self._codes),
+            names=[name if name in used else ("", "") for name in self._codes],
             key=np.array([fact.key for fact in facts], dtype=np.uint64),
             at=np.array([fact.at for fact in facts], dtype=np.int64),
             subject=np.array([fact.subject for fact in facts], dtype=np.int32),

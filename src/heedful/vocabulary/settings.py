@@ -87,6 +87,19 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     kinds: dict[str, Annotated[int, Meta(ge=1)]] = {}
 
 
+class ForgettingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """webhook: an address that is told of every forgetting, https, or http on this machine; "" for none.
+    key_backup_days: how long copies of keys live in backups, 0 to 7; receipts say until when.
+    """
+
+    webhook: str = ""
+    key_backup_days: int = 7
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.key_backup_days <= 7:
+            raise ValueError("forgetting.key_backup_days must be 0 to 7")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from `settings.toml` in the data folder.
 
@@ -113,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rights: RightsSettings = RightsSettings()
     retention: RetentionSettings = RetentionSettings()
     privacy: PrivacySettings = PrivacySettings()
+    forgetting: ForgettingSettings = ForgettingSettings()
     kinds: dict[str, Meaning] = {}
     names: dict[str, str] = {}
 

@@ -15,6 +15,7 @@ from heedful.faces.cli import (
     consent,
     demo,
     disclose,
+    forget,
     keys,
     models,
     people,
@@ -59,6 +60,7 @@ def build(opener: Opener) -> typer.Typer:
     tell.add_to(app)
     check.add_to(app)
     disclose.add_to(app)
+    forget.add_to(app)
     app.add_typer(keys.app, name="keys")
     app.add_typer(people.app, name="people")
     app.add_typer(consent.app, name="consent")

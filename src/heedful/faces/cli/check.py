@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import typer
 
 from heedful.faces.cli.console import out, progress, say_json, say_table
 from heedful.faces.cli.opener import Data, Json, Opener, opener_of, there
-from heedful.vocabulary.errors import HeedfulError, InUse
+from heedful.vocabulary.erasure import Receipt
+from heedful.vocabulary.errors import HeedfulError, InUse, Invalid
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,8 +26,18 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
+def verify(
+    context: typer.Context,
+    data: Data,
+    forgotten: Annotated[
+        Path | None, typer.Option(help="A receipt as JSON: is what it says true, as far as one can see?")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Fold the log from zero and compare with the state in use, view by view. Exit code 1 if they differ."""
+    if forgotten is not None:
+        _doubt(context, data, forgotten, as_json=as_json)
+        return
     with progress() as told:
         engine = opener_of(context).engine(there(data), progress=told)
         total = sum(engine.fold.cursor.offsets)
@@ -48,6 +61,31 @@ def verify(context: typer.Context, data: Data, as_json: Json = False) -> None:
         ]
         say_table(f"{found.events:,} records folded from zero", ("view", "in use", "from zero", ""), rows)
     if not found.agrees:
+        raise typer.Exit(1)
+
+
+def _doubt(context: typer.Context, data: Data, file: Path, *, as_json: bool) -> None:
+    """Check a receipt: its signature, the ledger, the log, and the law, view by view."""
+    try:
+        receipt = msgspec.json.decode(file.read_bytes(), type=Receipt)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("receipt_invalid", f"{file} is no receipt: {error}") from error
+    with progress() as told:
+        engine = opener_of(context).engine(there(data), progress=told)
+        total = sum(engine.fold.cursor.offsets)
+        try:
+            found = engine.doubt(receipt, lambda count: told("folding from zero without them", count, total))
+        finally:
+            engine.close()
+    words = {True: "holds", False: "WRONG", None: "not yet"}
+    if as_json:
+        say_json([msgspec.to_builtins(one) for one in found])
+    else:
+        say_table(
+            f"Receipt {receipt.subject_request_id}", ("", "check", ""),
+            [(words[one.ok], one.name, one.text) for one in found],
+        )  # fmt: skip
+    if any(one.ok is False for one in found):
         raise typer.Exit(1)
 
 

@@ -81,6 +81,7 @@ def run_server(opener: Opener, data: Path, keys: Keys, settings: ServeSettings, 
         try:
             engine.later = loop.call_later
             engine.keys = keys
+            engine.forgetting.beside = True  # `_watch` has the snapshots made
             _check_declared(settings, engine)
             administer = Administer(data, settings=told_settings.access, keys=keys, audit=engine.audit)
             administer.audit.tell(TERMINAL, "server.start", "settings", after=told_settings)

@@ -26,6 +26,7 @@ from heedful.faces.http.door import Door
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
 from heedful.faces.http.experiments import SHAPES as EXPERIMENT_SHAPES
 from heedful.faces.http.experiments import Experiments
+from heedful.faces.http.forgetting import Forgetting
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.me import ForgetEventCall, ForgetMeCall, LessCall, Mine, Receipted
@@ -43,6 +44,7 @@ from heedful.services.rights.opendsr import SubjectRequest
 from heedful.services.rights.person import Known
 from heedful.vocabulary.consent import CONSENT
 from heedful.vocabulary.consent_answer import ConsentAnswer
+from heedful.vocabulary.erasure import ErasureList, ErasureStatus, ForgetRequest, Receipt
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
@@ -94,6 +96,7 @@ def build(
         *OpenDsrRoutes(engine, gate).routes(),
         *Experiments(engine, gate).routes(),
         *WellKnown().routes(),
+        *Forgetting(engine, gate).routes(),
         *Operations(engine, meters, whole).routes(),
     ):
         framework.add_api_route(
@@ -187,6 +190,7 @@ def described(framework: FastAPI) -> dict[str, Any]:
         LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
         GpcSupport, ConsentAnswer,
         *EXPERIMENT_SHAPES,
+        ForgetRequest, Receipt, ErasureStatus, ErasureList,
     )  # fmt: skip
     return openapi.merged(own, shapes)
 

@@ -21,6 +21,7 @@ from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.consent import CONSENT
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.event import Record
+from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.receipt import KEY_DESTROYED, Receipt, Status
 from heedful.vocabulary.time import Clock
 
@@ -41,6 +42,7 @@ class Collect:
     meanings_of_names: event names that the operator gives a kind, as {"Video Watched": "view"}. They win over
         the names we know. Raises SettingsError where a kind may not come from outside.
     signalled: writes down Global Privacy Control, and knows what can be consented to; without it ours alone.
+    kept_out: whether nothing is collected about a pseudonym, because its person was forgotten.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Collect:
         *,
         meanings_of_names: Mapping[str, str] = _NO_MEANINGS,
         signalled: Signalled | None = None,
+        kept_out: Callable[[SubjectId], bool] = lambda _: False,
     ) -> None:
         self._submitter = submitter
         self._pseudonyms = pseudonyms
@@ -60,6 +63,7 @@ class Collect:
         self._names = Names(meanings_of_names)
         self._purposes = Purposes() if signalled is None else signalled.purposes
         self._signalled = signalled
+        self._kept_out = kept_out
 
     def call(
         self,
@@ -86,6 +90,7 @@ class Collect:
         kind = method if method in SINGLE else ""
         origin = Origin(source, kind, self._clock.now(), imported)
         read = to_records(call, origin, self._pseudonyms, self._names)
+        read = [self._let_in(outcome, len(source) + 1) for outcome in read]
         records = [outcome for outcome in read if isinstance(outcome, Record)]
         refusals: list[Record] = []
         if self._signalled is not None and not imported:
@@ -111,6 +116,13 @@ class Collect:
             self._submitter.submit([*records, *refusals] if refusals else records, answer)
         else:
             answer(())
+
+    def _let_in(self, outcome: Record | EventFate, cut: int) -> Record | EventFate:
+        """The record, unless it is of somebody who was forgotten and wants to stay so."""
+        if isinstance(outcome, EventFate) or not self._kept_out(outcome.subject):
+            return outcome
+        what = "this person was forgotten, and nothing is collected about them"
+        return EventFate(outcome.id[cut:], Status.REFUSED, "suppressed", "userId", what)
 
 
 def _fate(message_id: str, receipt: Receipt) -> EventFate:

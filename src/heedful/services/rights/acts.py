@@ -17,7 +17,7 @@ from heedful.log.commit import GroupCommit
 from heedful.pipeline.less import CATEGORY
 from heedful.privacy.purposes import Purposes
 from heedful.vocabulary.consent import ALL, CONSENT, State
-from heedful.vocabulary.errors import HeedfulError, NotFound
+from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.event import Event, Line, Record
 from heedful.vocabulary.ids import EventId, SubjectId
 from heedful.vocabulary.kinds import HIDE
@@ -31,15 +31,6 @@ class Forgets(Protocol):
 
     def forget(self, selection: Selection, done: Done[str]) -> None:
         """Forget it; `done` gets the id of the receipt once nothing of it is served any more. Idempotent."""
-
-
-class NoForgetting:
-    """Stands where no forgetting is wired."""
-
-    def forget(self, selection: Selection, done: Done[str]) -> None:
-        """Say so."""
-        del selection
-        done(NotFound("this server cannot forget yet"))
 
 
 class Acts:
