@@ -91,7 +91,6 @@ def _others(erasure: Erasure) -> Iterator[StoreErasure]:
     yield StoreErasure("decisions", "events", steps["retracted"]["decisions"])
     yield StoreErasure("traits", "events", steps["retracted"]["traits"])
     yield StoreErasure("surveys", "answers", 0)
-    yield StoreErasure("experiments", "assignments", 0)
     yield StoreErasure("snapshots", "files", steps.get("snapshots", {}).get("destroyed", 0))
 
 
@@ -107,11 +106,14 @@ def counts(fold: Fold) -> dict[str, int]:
         "variants": len(fold.variants),
         "orders": len(fold.orders),
         "catalogue": len(fold.catalogue),
+        "trials": len(fold.trials.exposures),
+        "consents": len(fold.lawful.consents),
     }
 
 
 UNITS = {
     "history": "rows", "sessions": "sessions", "trends": "buckets", "repeats": "items", "outcomes": "facts",
-    "variants": "decisions", "orders": "lines", "catalogue": "versions",
+    "variants": "decisions", "orders": "lines", "catalogue": "versions", "trials": "exposures",
+    "consents": "choices",
 }  # fmt: skip
 """What `counts` counts, by view."""
