@@ -160,7 +160,8 @@ class Forget:
     def forget(self, request: ForgetRequest, done: Done[ErasureStatus], *, actor: str = TERMINAL) -> None:
         """Forget. `done` is told when the receipt is there, or how far it has come after `PATIENCE` seconds.
 
-        actor: who asks for it, as the audit names them. Raises Invalid at once, RecordsUnavailable where nothing was accepted.
+        actor: who asks for it, as the audit names them. Raises Invalid at once, RecordsUnavailable where nothing
+        was accepted.
         """
         self._take_on(accepted(request, *self._next(), self._pseudonyms), done, actor)
 
