@@ -77,7 +77,7 @@ class Signed(NamedTuple):
     headers: dict[str, str]
 
 
-def _nobody(what: str) -> None:  # noqa: ARG001 (nothing is told where nobody listens)
+def _nobody(what: str) -> None:
     """Where there is no audit."""
 
 
@@ -121,7 +121,10 @@ class OpenDsr:
 
     def create(self, body: bytes, controller: str, tell: Callable[[str], None] = _nobody) -> Signed:
         """Take a request: the controller vouches for the person's identity. Addresses to be told are looked up now
-        and again when they are used. tell: is given `request:ID` before anything is kept. Raises Invalid, Conflict for an id that is taken."""
+        and again when they are used. tell: is given `request:ID` before anything is kept.
+
+        Raises Invalid, Conflict for an id that is taken.
+        """
         asked = _read(body)
         for url in asked.status_callback_urls:
             self._outgoing.allowed(url)
