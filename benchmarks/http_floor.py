@@ -62,6 +62,8 @@ _QUESTION = {"userId": "u-123456", "placement": "home", "limit": 20, "context": 
 class ConstantEngine:
     """Answers at once, always the same."""
 
+    audit = None
+
     rights: Rights
     experiments: Experiments
     results: Results
