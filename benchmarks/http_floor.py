@@ -29,6 +29,7 @@ from heedful.faces.http.exchange import JSON, Headers, Receive, Reply, Scope, Se
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.metrics import Meters
 from heedful.faces.http.serve import Server, ServeSettings
+from heedful.records.audit import Audit
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.experiments import Experiments, Results
@@ -62,6 +63,8 @@ _QUESTION = {"userId": "u-123456", "placement": "home", "limit": 20, "context": 
 
 class ConstantEngine:
     """Answers at once, always the same."""
+
+    audit: Audit | None = None
 
     rights: Rights
     experiments: Experiments

@@ -15,7 +15,7 @@ from heedful.services.retain import Retain
 from heedful.services.verify import catch_up
 from heedful.vocabulary.errors import SettingsError
 from heedful.vocabulary.rights import Someone
-from heedful.vocabulary.settings import RetentionSettings
+from heedful.vocabulary.settings import RETAINED, RetentionSettings
 from heedful.vocabulary.time import DAY, Instant, iso
 from tests.services.shop import OPENED, Shop
 
@@ -82,9 +82,7 @@ def decoded_kind(body: bytes) -> str:
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    st.lists(happening, max_size=25), st.sampled_from(["personalization", "measurement"]), st.integers(1, 10)
-)
+@given(st.lists(happening, max_size=25), st.sampled_from(RETAINED), st.integers(1, 10))
 def test_a_purpose_forgets_what_is_too_old_also_when_it_comes_later(
     happenings: list[tuple[str, str, str, int, int]], purpose: str, days: int
 ) -> None:
@@ -146,6 +144,7 @@ def test_what_comes_late_is_swept_within_the_hour() -> None:
 @pytest.mark.parametrize(
     "said",
     [
+        "[retention.purposes]\nlegal = 30", "[retention.purposes]\nsharing = 30",
         "[retention.kinds]\nsearch = 0", "[retention.kinds]\nsearch = -1", "[retention.purposes]\nlearning = 0",
         "retention_days = 9\n[retention.kinds]\nsearch = 10",
         "[retention.kinds]\nsearch = 10\n[retention.purposes]\npersonalization = 9",

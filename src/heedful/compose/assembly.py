@@ -30,6 +30,7 @@ from heedful.services.experiments import Assign, Experiments, Results
 from heedful.services.experiments.arms import Applied
 from heedful.services.fit.models import Models
 from heedful.services.forget.erasures import Chain
+from heedful.services.gates import Gates
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -40,6 +41,7 @@ from heedful.services.remember import Snapshots
 from heedful.services.retain import Retain
 from heedful.vault.pseudonyms import Pseudonyms
 from heedful.vault.vault import Vault
+from heedful.views.fold import Fold
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.settings import RetentionSettings, Settings
 from heedful.vocabulary.time import Clock
@@ -105,12 +107,9 @@ def engine_of(
         pipelines.refresh()
         fold.trials.refresh()
 
+    asking = _answering(fold, pipelines, placements, commits, gates, assign, pseudonyms, clock, settings)
     engine = Engine(
-        log=log,
-        fold=fold,
-        gates=gates,
-        proof=proof,
-        commits=commits,
+        log=log, fold=fold, gates=gates, proof=proof, commits=commits, clock=clock,
         collect=Collect(
             commits,
             pseudonyms,
@@ -121,44 +120,18 @@ def engine_of(
             kept_out=forgetting.keeps_out,
         ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
-        recommend=Recommend(
-            fold=fold,
-            pipelines=pipelines.of,
-            popular=pipelines.popular(),
-            placements=placements,
-            holdout=Holdout(pseudonyms, settings.holdout),
-            keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
-            gates=gates,
-            assign=assign,
-            pseudonyms=pseudonyms,
-            clock=clock,
-        ),
+        recommend=asking[0], decide=asking[1], recall=recall, placements=placements,
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
-        recall=recall,
-        placements=placements,
-        decide=Decide(
-            fold=fold,
-            commits=commits,
-            gates=gates,
-            assign=assign,
-            pseudonyms=pseudonyms,
-            clock=clock,
-            definitions=placements.variants,
-        ),
         experiments=experiments,
         results=Results(experiments, fold, clock, smallest=settings.metrics.smallest_group),
-        refresh=refresh,
+        refresh=refresh, vault=stores.vault, snapshots=stores.snapshots,
         stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
-        vault=stores.vault,
-        snapshots=stores.snapshots,
         models=None
         if shelf is None
         else Models(shelf, pipelines.look, every=settings.models.fit_every, tasting=pipelines.tasting),
-        snapshot_every=settings.snapshot_every,
-        retention_days=settings.retention_days,
-        clock=clock,
+        snapshot_every=settings.snapshot_every, retention_days=settings.retention_days,
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
-    )
+    )  # fmt: skip
     engine.audit = stores.audit
     engine.forgetting = forgetting
     engine.rights = rights_over(
@@ -169,3 +142,39 @@ def engine_of(
     if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
         engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
     return engine
+
+
+def _answering(
+    fold: Fold,
+    pipelines: Pipelines,
+    placements: Placements,
+    commits: GroupCommit,
+    gates: Gates,
+    assign: Assign,
+    pseudonyms: Pseudonyms,
+    clock: Clock,
+    settings: Settings,
+) -> tuple[Recommend, Decide]:
+    """The two services that answer questions."""
+    recommend = Recommend(
+        fold=fold,
+        pipelines=pipelines.of,
+        popular=pipelines.popular(),
+        placements=placements,
+        holdout=Holdout(pseudonyms, settings.holdout),
+        keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
+        gates=gates,
+        assign=assign,
+        pseudonyms=pseudonyms,
+        clock=clock,
+    )
+    decide = Decide(
+        fold=fold,
+        commits=commits,
+        gates=gates,
+        assign=assign,
+        pseudonyms=pseudonyms,
+        clock=clock,
+        definitions=placements.variants,
+    )
+    return recommend, decide

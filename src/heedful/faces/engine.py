@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from heedful.records.audit import Audit
 from heedful.records.keys import Keys
 from heedful.services.experiments import Experiments, Results
 from heedful.services.placements import Placements, Preview
@@ -25,6 +26,8 @@ class Engine(Protocol):
     """Everything a face may ask for. Every method is called in the event loop's thread and never blocks."""
 
     keys: Keys
+    audit: Audit | None
+    """What changes, and looks at people, are told to; None where nothing is kept."""
 
     @property
     def placements(self) -> Placements:

@@ -216,15 +216,15 @@ class Fold:
         self._feed.rejudge(self.lawful.lapse(now))
 
     def advance_for(self, purpose: str, floor: Instant) -> None:
-        """As `advance`, only in the views that serve `purpose`. Where the history does, what reads it goes
-        along: what is not in the history cannot be cut or joined from it.
+        """As `advance`, only in the views that serve `purpose`. The history serves personalization, whatever else
+        it is needed for, and what reads it goes along: what is not in it cannot be cut or joined from it.
         """
         floor = Instant(floor // DAY * DAY)
         if floor <= self.floors.get(purpose, NO_FLOOR):
             return
         self.floors[purpose] = floor
         for view in self.views:
-            reads = self.history.purpose == purpose and view is not self.trends
+            reads = purpose == "personalization" and view is not self.trends
             if view.purpose == purpose or reads:
                 view.advance(floor)
 

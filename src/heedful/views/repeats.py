@@ -73,12 +73,12 @@ class Repeats:
         self._change(rows, -1)
 
     def advance(self, floor: Instant) -> None:
-        """Leave out everything before `floor`, which the history has dropped already."""
+        """Leave out everything before `floor`, whether the history has dropped it already or not."""
         if floor > self._floor:
             self._floor = floor
             self._cover()
             self.table[:], self.totals[:] = 0, 0
-            _recount(self._history.handle, self._seen, self.table, self.totals)
+            _recount(self._history.handle, self._seen, self.table, self.totals, int(floor))
 
     def _change(self, rows: Rows, sign: int) -> None:
         which = self._seen[rows.kind] & (rows.item >= 0) & (rows.at >= self._floor)
@@ -89,7 +89,7 @@ class Repeats:
         order = np.lexsort((day, item, subject))
         _change(
             self._history.handle, self._seen, self._mark, self.table, self.totals,
-            subject[order], item[order], day[order], sign,
+            subject[order], item[order], day[order], sign, int(self._floor),
         )  # fmt: skip
 
     def _cover(self) -> None:
@@ -145,7 +145,7 @@ def _settle(table: Column, totals: Column, item: int, n: int, span: int, sign: i
 @compiled
 def _change(
     past: Handle, seen: Column, mark: Column, table: Column, totals: Column,
-    subject: Column, item: Column, day: Column, sign: int,
+    subject: Column, item: Column, day: Column, sign: int, floor: int,
 ) -> None:  # fmt: skip
     """Replace the shares that the given rows, sorted by (subject, item, day), have changed.
 
@@ -164,7 +164,7 @@ def _change(
         last = np.empty(held, dtype=np.int64)
         items = np.empty(held, dtype=np.int32)
         for place in range(start, start + held):
-            if rows.purposes[place] & LEARNING == 0:
+            if rows.purposes[place] & LEARNING == 0 or rows.at[place] < floor:
                 continue
             if seen[rows.kind[place]] and rows.item[place] >= 0 and mark[rows.item[place]] > 0:
                 items[own], last[own] = rows.item[place], rows.at[place] // DAY
@@ -216,7 +216,7 @@ def _exchange(
 
 
 @compiled
-def _recount(past: Handle, seen: Column, table: Column, totals: Column) -> None:
+def _recount(past: Handle, seen: Column, table: Column, totals: Column, floor: int) -> None:
     """Count the share of everybody in, from nothing."""
     rows = timeline_of(past)
     for who in range(len(rows.held)):
@@ -225,7 +225,7 @@ def _recount(past: Handle, seen: Column, table: Column, totals: Column) -> None:
         last = np.empty(held, dtype=np.int64)
         items = np.empty(held, dtype=np.int32)
         for place in range(start, start + held):
-            if rows.purposes[place] & LEARNING == 0:
+            if rows.purposes[place] & LEARNING == 0 or rows.at[place] < floor:
                 continue
             if seen[rows.kind[place]] and rows.item[place] >= 0:
                 items[own], last[own] = rows.item[place], rows.at[place] // DAY

@@ -79,12 +79,23 @@ class RightsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("rights.domain is a host name, as privacy.shop.example")
 
 
+RETAINED = ("personalization", "learning", "analytics")
+"""Purposes that views are kept for. Personalization's is the history, what each person did."""
+
+
 class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whole days, by name. purposes: what a purpose learned from events older than this is taken back. kinds:
-    events of a kind that are older are taken out of every view and their bodies destroyed in the log."""
+    """Whole days, by name. purposes: of `RETAINED`; what one learned from events older than this is taken back.
+    kinds: events of a kind that are older are taken out of every view and their bodies destroyed in the log."""
 
     purposes: dict[str, Annotated[int, Meta(ge=1)]] = {}
     kinds: dict[str, Annotated[int, Meta(ge=1)]] = {}
+
+    def __post_init__(self) -> None:
+        for purpose in self.purposes:
+            if purpose not in RETAINED:
+                raise ValueError(
+                    f"retention.purposes.{purpose}: no view is kept for it, only for {', '.join(RETAINED)}"
+                )
 
 
 class ForgettingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +146,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("idle_minutes must be more than 0")
         if self.retention_days < 0 or self.snapshot_every < 0:
             raise ValueError("retention_days and snapshot_every must be 0 or more")
-        history = self.retention.purposes.get("legal", 0)
+        history = self.retention.purposes.get("personalization", 0)
         for kind, days in self.retention.kinds.items():
             if any(0 < other < days for other in (self.retention_days, history)):
                 raise ValueError(

@@ -67,6 +67,14 @@ def test_every_credential_works_and_none_is_in_the_log_or_the_audit(tmp_path: Pa
         assert status("POST", "/v1/recommend", {}, basic) == 200
         assert status("POST", "/v1/recommend", {}, bearer(WRITE, **{"Heedful-Subject": token})) == 200
         assert status("POST", "/v1/recommend", {}, bearer(WRITE)) == 403
+        person = bearer(WRITE, **{"Heedful-Subject": token})
+        code, _, known = asked(connection, "GET", "/v1/me", None, person)
+        assert (code, known["profile"]["recentItems"]) == (200, ["tent"])
+        assert [one["name"] for one in known["events"] if one["kind"] == "view"] == ["Product Viewed"] * 2
+        assert status("POST", "/v1/me/consent", {"choices": {"personalization": False}}, person) == 200
+        _, _, after = asked(connection, "POST", "/v1/recommend", {}, person)
+        assert (after["personalized"], after["withheld"]) == (False, "personalization")
+        assert status("GET", "/v1/me", None, bearer(WRITE)) == 403
         _, _, given = asked(connection, "POST", "/v1/anonymous", {}, bearer(WRITE))
         proof = {"Heedful-Subject": given["proof"]}
         assert status("POST", "/v1/recommend", {}, bearer(WRITE, **proof)) == 200

@@ -10,6 +10,7 @@ import msgspec
 
 from heedful.compose import open_engine
 from heedful.faces.engine import Done, EngineStatus
+from heedful.records.audit import Audit
 from heedful.records.keys import Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 class MemoryEngine:
     """Answers in the next turn of the loop, as the real one does after a commit."""
+
+    audit: Audit | None = None
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from heedful.faces.http.app import build
 from heedful.faces.http.authorization import Guard
 from heedful.objects.outgoing import Outgoing, Undelivered
+from heedful.records.audit import audit_of
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.subject_keys import SubjectKeys, SubjectTokens
 from heedful.services.engine import Engine
@@ -336,3 +337,30 @@ def test_an_address_that_turned_inward_is_not_told(world: World) -> None:
     assert not dsr._waiting
     with pytest.raises(Invalid):
         told.allowed(HOOK)
+
+
+def test_what_is_done_for_a_person_is_told_to_the_audit_and_never_by_their_id(
+    world: World, tmp_path: Path
+) -> None:
+    audit = world.engine.audit = audit_of(tmp_path)
+    unzipped(world.ask("POST", "/v1/privacy/disclose", {"userId": "zqcanaryqz"}))
+    unzipped(world.me("GET", "/export", user="zqcanaryqz"))
+    made = world.ask("POST", "/v1/privacy/requests", {"verb": "object", "userId": "zqcanaryqz"}).json()
+    path = f"/v1/privacy/requests/{made['id']}/move"
+    assert world.ask("POST", path, {"proven": True}).status == 200
+    assert world.ask("POST", path, {"run": True}).status == 200
+    assert world.ask("POST", "/v1/privacy/requests/none/move", {"run": True}).status == 404
+    sent = _dsr()
+    assert world.ask("POST", "/opendsr/requests", sent).status == 201
+    assert world.ask("DELETE", f"/opendsr/requests/{sent['subject_request_id']}").status == 202
+    assert world.me("POST", "/forget", {}, user="zqcanaryqz").status == 200
+    (subject,) = made["subjects"]
+    entries = audit.entries(limit=100)
+    assert [(one.action, one.object) for one in entries] == [
+        ("privacy.disclose", f"subject:{subject}"), ("privacy.disclose", f"subject:{subject}"),
+        ("privacy.object", f"request:{made['id']}"), ("privacy.prove", f"request:{made['id']}"),
+        ("privacy.run", f"request:{made['id']}"), ("privacy.opendsr", f"request:{sent['subject_request_id']}"),
+        ("privacy.cancelled", f"request:{sent['subject_request_id']}"), ("privacy.erasure", f"subject:{subject}"),
+    ]  # fmt: skip
+    assert all(one.actor.startswith("key:") for one in entries)
+    assert "zqcanaryqz" not in msgspec.json.encode(entries).decode()

@@ -15,6 +15,7 @@ from heedful.privacy.purposes import Purposes
 from heedful.services.rights.requests import KIND, Requests
 from heedful.vocabulary.consent import ConsentChange, standing_of
 from heedful.vocabulary.errors import Conflict, HeedfulError, Invalid, NotFound
+from heedful.vocabulary.ids import ItemId
 from heedful.vocabulary.outcome import Done
 from heedful.vocabulary.rights import FINAL, MOVES, VERBS, RightsRequest, Selection, Someone, Status, Verb
 from heedful.vocabulary.time import DAY, Instant
@@ -226,6 +227,38 @@ def test_a_choice_stands_once_it_is_carried_out(verb: Verb, denied: set[str]) ->
     found = choices(shop)
     assert {name for name in Purposes() if standing_of(found, name, shop.clock.at).denied} == denied
     assert not choices(shop, "bo")
+
+
+@pytest.mark.parametrize("verb", ["restrict", "object"])
+def test_what_was_objected_to_stops_at_every_gate_at_once_and_is_unlearned(verb: Verb) -> None:
+    shop, untouched = Shop(), Shop()
+    for one in (shop, untouched):
+        for walker in range(4):
+            one.views(f"walker{walker}", "tent", "stove", "map")
+    shop.views("ada", "tent", "stove")
+    assert shop.recommend("ada").personalized
+    assert carried_out(shop, asked(shop, verb)).status == "done"
+    answer = shop.recommend("ada")
+    assert (answer.personalized, answer.withheld) == (False, "personalization")
+    gates, fold = shop.engine.gates, shop.engine.fold
+    assert not gates.allows("learning", "ada").allowed
+    assert gates.allows("analytics", "ada").allowed is (verb == "object")
+    tent = fold.items.find(ItemId("tent"))
+    expected = untouched.engine.fold
+    assert fold.sessions.sessions_with(tent) == expected.sessions.sessions_with(
+        expected.items.find(ItemId("tent"))
+    )
+    assert gates.allows("learning", "walker1").allowed
+    assert shop.verify().agrees
+
+
+def test_an_opt_out_stops_sharing_and_nothing_else() -> None:
+    shop = Shop()
+    shop.views("ada", "tent")
+    assert shop.engine.gates.allows("sharing", "ada").allowed
+    carried_out(shop, asked(shop, "opt_out"))
+    assert not shop.engine.gates.allows("sharing", "ada").allowed
+    assert shop.engine.gates.allows("personalization", "ada").allowed
 
 
 def test_an_erasure_is_handed_over_and_its_receipt_kept() -> None:

@@ -18,7 +18,7 @@ from heedful.faces.http.authorization import caller_of
 from heedful.faces.http.exchange import outcome, read_body
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.openapi import Route
-from heedful.faces.http.privacy import MOST, ZIP, json, read_call, zipped
+from heedful.faces.http.privacy import MOST, ZIP, json, read_call, told, zipped
 from heedful.faces.http.problem import Problem, problem_of
 from heedful.services.rights.person import Known
 from heedful.vocabulary.errors import HeedfulError
@@ -26,7 +26,14 @@ from heedful.vocabulary.ids import DecisionId, SubjectId
 from heedful.vocabulary.recall import RecalledDecision
 from heedful.vocabulary.rights import RightsRequest, Someone
 
-_ERRORS = ("key_missing", "key_unknown", "key_not_allowed", "token_invalid", "token_expired")
+_ERRORS = (
+    "key_missing",
+    "key_unknown",
+    "key_not_allowed",
+    "token_invalid",
+    "token_expired",
+    "records_unavailable",
+)
 _BODY = (*_ERRORS, "request_invalid", "json_invalid", "too_large")
 
 
@@ -142,11 +149,14 @@ class Mine:
         """Forget everything."""
         await read_call(request, ForgetMeCall, self._gate)
         me, mine = self._engine.rights.me, self._mine(request)
+        told(self._engine, request, "erasure", *(f"subject:{one.hex()}" for one in mine))
         return json(await _came_to(lambda done: me.forget(mine, done)))
 
     async def export(self, request: Request) -> Response:
         """Everything, as a file."""
-        return await zipped(self._engine.rights.disclose, self._mine(request))
+        mine = self._mine(request)
+        told(self._engine, request, "disclose", *(f"subject:{one.hex()}" for one in mine))
+        return await zipped(self._engine.rights.disclose, mine)
 
     def _mine(self, request: Request) -> tuple[SubjectId, ...]:
         proven = caller_of(request.scope).subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -13,12 +14,12 @@ from heedful.faces.http.authorization import caller_of
 from heedful.faces.http.exchange import read_body
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.openapi import Route
-from heedful.faces.http.privacy import MOST
+from heedful.faces.http.privacy import MOST, told
 from heedful.faces.http.problem import Problem
 from heedful.services.rights.opendsr import Signed, SubjectRequest
 from heedful.vocabulary.errors import Invalid
 
-_ERRORS = ("key_missing", "key_unknown", "key_not_allowed", "request_invalid")
+_ERRORS = ("key_missing", "key_unknown", "key_not_allowed", "request_invalid", "records_unavailable")
 _ID = {"name": "request_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
 _EXAMPLE = {
     "regulation": "gdpr", "subject_request_id": "a7551968-d5d6-44b2-9831-815ac9017798",
@@ -81,7 +82,8 @@ class OpenDsrRoutes:
     async def create(self, request: Request) -> Response:
         """Take a request."""
         body = await read_body(request.receive, dict(request.headers.raw), MOST, self._gate)
-        return _signed(self._engine.rights.opendsr.create(body, _controller(request)), 201)
+        tell = partial(told, self._engine, request, "opendsr")
+        return _signed(self._engine.rights.opendsr.create(body, _controller(request), tell), 201)
 
     async def status(self, request: Request) -> Response:
         """Where it stands."""
@@ -91,7 +93,10 @@ class OpenDsrRoutes:
         """Stop it."""
         body = await read_body(request.receive, dict(request.headers.raw), MOST, self._gate)
         cancel = self._engine.rights.opendsr.cancel
-        return self._about(request, lambda identity, controller: cancel(identity, body, controller), 202)
+        tell = partial(told, self._engine, request, "cancelled")
+        return self._about(
+            request, lambda identity, controller: cancel(identity, body, controller, tell), 202
+        )
 
     def _about(self, request: Request, answer: Any, status: int = 200) -> Response:
         """Another controller's request is not found: that it exists is nobody else's business."""

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from typing import IO, Any
+from uuid import uuid4
 
 import msgspec
 from fastapi import Request, Response
@@ -28,7 +29,7 @@ from heedful.vocabulary.rights import Regulation, RightsRequest, Someone, Status
 MOST = 64 << 10
 _IN_MEMORY = 4 << 20
 _CHUNK = 64 << 10
-_ERRORS = ("key_missing", "key_unknown", "key_not_allowed")
+_ERRORS = ("key_missing", "key_unknown", "key_not_allowed", "records_unavailable")
 _BODY_ERRORS = (*_ERRORS, "request_invalid", "json_invalid", "too_large", "overloaded")
 _REQUESTS, _REQUEST = "/v1/privacy/requests", "/v1/privacy/requests/{request_id}"
 
@@ -57,6 +58,15 @@ class MoveCall(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     run: bool = False
     reason: str = ""
     evidence: str = ""
+
+    @property
+    def step(self) -> str:
+        """The step in a word: where to, or what is said."""
+        if self.run:
+            return "run"
+        if self.proven is not None:
+            return "prove"
+        return "confirm" if self.confirm else "extend" if self.extend else self.status or "nothing"
 
 
 class RightsList(msgspec.Struct, frozen=True):
@@ -134,7 +144,9 @@ class Privacy:
         """The file."""
         who = await read_call(request, Someone, self._gate)
         disclose = self._engine.rights.disclose
-        return await zipped(disclose, disclose.subjects(who))
+        subjects = disclose.subjects(who)
+        told(self._engine, request, "disclose", *(f"subject:{one.hex()}" for one in subjects))
+        return await zipped(disclose, subjects)
 
     async def create(self, request: Request) -> Response:
         """Take a request. Nothing is looked up about the person, so nothing can be told of them."""
@@ -144,9 +156,12 @@ class Privacy:
             who = Someone(call.user_id, call.anonymous_ids)
         except ValueError as error:
             raise unreadable(msgspec.ValidationError(str(error))) from None
+        identity = str(uuid4())
+        told(self._engine, request, call.verb, f"request:{identity}")
         return json(rights.requests.create(
             call.verb, rights.disclose.subjects(who), regulation=call.regulation, reference=call.reference[:200],
             proof="verified" if call.verified else "pending", author=caller_of(request.scope).name,
+            identity=identity,
         ))  # fmt: skip
 
     async def list(self, request: Request) -> Response:  # noqa: ARG002 (the framework passes it)
@@ -163,6 +178,8 @@ class Privacy:
         call = await read_call(request, MoveCall, self._gate)
         requests, identity = self._engine.rights.requests, request.path_params["request_id"]
         author = caller_of(request.scope).name
+        requests.get(identity)
+        told(self._engine, request, call.step, f"request:{identity}")
         if call.run:
             ran: RightsRequest | HeedfulError = await outcome(
                 lambda done: requests.carry_out(identity, author=author, done=done)
@@ -181,6 +198,14 @@ class Privacy:
         return json(
             requests.move(identity, call.status, author=author, reason=call.reason, evidence=call.evidence)
         )
+
+
+def told(engine: Engine, request: Request, verb: str, *objects: str) -> None:
+    """Tell the audit what is about to be done, by pseudonym or the id of a request. Raises RecordsUnavailable."""
+    if engine.audit is not None:
+        actor = caller_of(request.scope).actor
+        for one in objects:
+            engine.audit.tell(actor, f"privacy.{verb}", one)
 
 
 async def read_call(request: Request, shape: type[Any], gate: Gate) -> Any:

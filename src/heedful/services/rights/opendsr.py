@@ -77,6 +77,10 @@ class Signed(NamedTuple):
     headers: dict[str, str]
 
 
+def _nobody(what: str) -> None:
+    """Where there is no audit."""
+
+
 class OpenDsr:
     """The service. domain: this processor's, as in its certificate. controller: the id by which answers name
     the one who asked."""
@@ -115,9 +119,12 @@ class OpenDsr:
         """The certificate, which anybody may have."""
         return self._keyed().certificate()
 
-    def create(self, body: bytes, controller: str) -> Signed:
+    def create(self, body: bytes, controller: str, tell: Callable[[str], None] = _nobody) -> Signed:
         """Take a request: the controller vouches for the person's identity. Addresses to be told are looked up now
-        and again when they are used. Raises Invalid, Conflict for an id that is taken."""
+        and again when they are used. tell: is given `request:ID` before anything is kept.
+
+        Raises Invalid, Conflict for an id that is taken.
+        """
         asked = _read(body)
         for url in asked.status_callback_urls:
             self._outgoing.allowed(url)
@@ -130,6 +137,7 @@ class OpenDsr:
                 )  # fmt: skip
             named = self._pseudonyms.user if one.identity_type == USER else self._pseudonyms.anonymous
             subjects.append(named(one.identity_value))
+        tell(f"request:{asked.subject_request_id}")
         made = self._requests.create(
             asked.subject_request_type, subjects, regulation=asked.regulation, proof="verified",
             author=controller, reference=controller, identity=asked.subject_request_id,
@@ -145,9 +153,12 @@ class OpenDsr:
         """Where a request of this controller's stands. Raises NotFound, Invalid for another's."""
         return self.signed(self._told(self._own(identity, controller)))
 
-    def cancel(self, identity: str, body: bytes, controller: str) -> Signed:
-        """Stop a request that is not under way. Raises NotFound, Invalid."""
+    def cancel(
+        self, identity: str, body: bytes, controller: str, tell: Callable[[str], None] = _nobody
+    ) -> Signed:
+        """Stop a request that is not under way. tell: as of `create`. Raises NotFound, Invalid."""
         self._own(identity, controller)
+        tell(f"request:{identity}")
         self._requests.move(identity, "cancelled", author=controller)
         return self.signed({
             "controller_id": controller, "subject_request_id": identity, "received_time": iso(self._clock.now()),
