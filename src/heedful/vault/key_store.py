@@ -96,7 +96,9 @@ class KeyStore(Protocol):
 
     def rewrap(self, changes: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
         """Put the second of each pair in place of the first, where the first is still what stands there, and
-        overwrite it. The key is the same one, so when it was made stays. Returns how many were replaced. Raises Conflict as `put` does.
+        overwrite it. The key is the same one, so when it was made stays.
+
+        Returns how many were replaced. Raises Conflict as `put` does.
         """
 
     def wrapping_keys(self) -> list[WrappingKey]:
