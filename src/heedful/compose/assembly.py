@@ -96,7 +96,7 @@ def engine_of(
     engine = Engine(
         log=log, fold=fold, gates=gates, proof=proof, commits=commits, clock=clock,
         collect=Collect(
-            commits, pseudonyms, clock, lambda: fold.cursor.encode(), meanings_of_names=settings.names,
+            commits, pseudonyms, clock, partial(_position, fold), meanings_of_names=settings.names,
             signalled=signalled,
         ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
@@ -119,6 +119,10 @@ def engine_of(
     if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
         engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
     return engine
+
+
+def _position(fold: Fold) -> str:
+    return fold.cursor.encode()  # the cursor is another one after every batch
 
 
 def _refresh(pipelines: Pipelines, fold: Fold) -> None:
