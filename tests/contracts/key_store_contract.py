@@ -150,6 +150,13 @@ class KeyStoreContract:
         with pytest.raises(NotFound):
             store.retire(1)
 
+    def test_a_key_that_is_closed_anew_stays_as_old_as_it_is(self, store: KeyStore) -> None:
+        add_wrapping(store)
+        store.put([key(at=5)])
+        assert store.rewrap([(key(at=5), key(fill=8, at=9))]) == 1
+        (found,) = store.page(None, 9)
+        assert (found.wrapped, found.created) == (bytes([8]) * 60, 5)
+
     def test_the_revision_turns_when_something_ends_or_begins(self, store: KeyStore) -> None:
         seen = [store.revision()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -84,9 +85,6 @@ def engine_of(
     def folded(stored: Sequence[Stored]) -> None:
         engine.folded(stored)
 
-    def position() -> str:
-        return fold.cursor.encode()  # the cursor is another one after every batch
-
     commits = GroupCommit(log, stored=folded, post=post, seal=log.seal)
     gates, proof, signalled = consenting(
         fold, pseudonyms, clock, settings.privacy, stores.ledger, stores.signer
@@ -102,33 +100,21 @@ def engine_of(
         stores.records, commits, clock, applies=Applied(placements), currency=settings.metrics.currency
     )
     assign = Assign(experiments, fold, pseudonyms)
-
-    def refresh() -> None:
-        pipelines.refresh()
-        fold.trials.refresh()
-
     asking = _answering(fold, pipelines, placements, commits, gates, assign, pseudonyms, clock, settings)
     engine = Engine(
         log=log, fold=fold, gates=gates, proof=proof, commits=commits, clock=clock,
         collect=Collect(
-            commits,
-            pseudonyms,
-            clock,
-            position,
-            meanings_of_names=settings.names,
-            signalled=signalled,
-            kept_out=forgetting.keeps_out,
+            commits, pseudonyms, clock, partial(_position, fold), meanings_of_names=settings.names,
+            signalled=signalled, kept_out=forgetting.keeps_out,
         ),
         describe=Describe(fold=fold, commits=commits, clock=clock),
         recommend=asking[0], decide=asking[1], recall=recall, placements=placements,
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
         experiments=experiments,
         results=Results(experiments, fold, clock, smallest=settings.metrics.smallest_group),
-        refresh=refresh, vault=stores.vault, snapshots=stores.snapshots,
+        refresh=partial(_refresh, pipelines, fold), vault=stores.vault, snapshots=stores.snapshots,
         stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
-        models=None
-        if shelf is None
-        else Models(shelf, pipelines.look, every=settings.models.fit_every, tasting=pipelines.tasting),
+        models=_models(shelf, pipelines, settings),
         snapshot_every=settings.snapshot_every, retention_days=settings.retention_days,
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
     )  # fmt: skip
@@ -142,6 +128,21 @@ def engine_of(
     if isinstance(inner, SqliteLog | MemoryLog) and settings.retention != RetentionSettings():
         engine.retaining = Retain(fold=fold, log=log, settings=settings.retention, clock=clock)
     return engine
+
+
+def _position(fold: Fold) -> str:
+    return fold.cursor.encode()  # the cursor is another one after every batch
+
+
+def _refresh(pipelines: Pipelines, fold: Fold) -> None:
+    pipelines.refresh()
+    fold.trials.refresh()
+
+
+def _models(shelf: Shelf | None, pipelines: Pipelines, settings: Settings) -> Models | None:
+    if shelf is None:
+        return None
+    return Models(shelf, pipelines.look, every=settings.models.fit_every, tasting=pipelines.tasting)
 
 
 def _answering(

@@ -96,7 +96,9 @@ class KeyStore(Protocol):
 
     def rewrap(self, changes: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
         """Put the second of each pair in place of the first, where the first is still what stands there, and
-        overwrite it. Returns how many were replaced. Raises Conflict as `put` does.
+        overwrite it. The key is the same one, so when it was made stays.
+
+        Returns how many were replaced. Raises Conflict as `put` does.
         """
 
     def wrapping_keys(self) -> list[WrappingKey]:
@@ -173,8 +175,10 @@ class MemoryKeyStore:
                 for old, new in changes
                 if self._keys.get(old.subject, {}).get(old.generation) == old
             ]
-            for _, new in held:
-                self._keys[new.subject][new.generation] = new
+            for old, new in held:
+                self._keys[old.subject][old.generation] = msgspec.structs.replace(
+                    old, wrapping=new.wrapping, wrapped=new.wrapped
+                )
             return len(held)
 
     def wrapping_keys(self) -> list[WrappingKey]:
