@@ -25,7 +25,7 @@ from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
-from heedful.services.experiments import Assign, Experiments, Results
+from heedful.services.experiments import Assign, Experiments, Guard, Ratios, Results
 from heedful.services.experiments.arms import Applied
 from heedful.services.fit.models import Models
 from heedful.services.holdout import Holdout
@@ -89,8 +89,11 @@ def engine_of(
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
     experiments = Experiments(
-        stores.records, commits, clock, applies=Applied(placements), currency=settings.metrics.currency
-    )
+        stores.records, commits, clock, applies=Applied(placements), audit=stores.audit,
+        currency=settings.metrics.currency,
+    )  # fmt: skip
+    ratios = Ratios(stores.records, clock)
+    results = Results(experiments, fold, clock, ratios=ratios, smallest=settings.metrics.smallest_group)
     assign = Assign(experiments, fold, pseudonyms)
 
     def refresh() -> None:
@@ -132,7 +135,7 @@ def engine_of(
             definitions=placements.variants,
         ),
         experiments=experiments,
-        results=Results(experiments, fold, clock, smallest=settings.metrics.smallest_group),
+        results=results,
         refresh=refresh,
         stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
         vault=stores.vault,
@@ -146,6 +149,7 @@ def engine_of(
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
     )
     engine.audit = stores.audit
+    engine.guarding = Guard(experiments, results, ratios)
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
         recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),

@@ -5,7 +5,7 @@ A result is as fresh as the fold. Figures over fewer units than the smallest gro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -25,6 +25,7 @@ from heedful.experiments.inference.strata import over_epochs
 from heedful.experiments.inference.sums import Sums, merged
 from heedful.services.experiments.life import Experiments
 from heedful.services.experiments.measures import Goal
+from heedful.services.experiments.ratios import Ratios
 from heedful.views.fold import Fold
 from heedful.views.trial_sums import FOREVER, Cell, Standing
 from heedful.views.trial_sums import Sums as TrialSums
@@ -68,6 +69,8 @@ class Day(msgspec.Struct, frozen=True, rename="camel"):
 class Result(msgspec.Struct, frozen=True, rename="camel"):
     """Everything that is told of one experiment. position: what the figures have seen.
 
+    harmed: the guardrails that were crossed. stratified: whether effects were judged within those who were known
+    and the others, and put together by how many each are.
     rows: each metric and guardrail in each arm against the control, which is the first arm. crossed: units that
     saw more than one arm and count for none. days_left: until an effect of 10% on the first metric would be
     found. segments: of the first metric, whether its effect differs between those who were known and the others.
@@ -88,14 +91,22 @@ class Result(msgspec.Struct, frozen=True, rename="camel"):
     rows: tuple[Row, ...]
     days_left: float | Refusal | None
     segments: Interaction | Refusal | None
+    harmed: tuple[str, ...] = ()
+    stratified: bool = False
 
 
 class Results:
-    """The service. One thread owns it and the fold. smallest: no count of fewer units is told."""
+    """The service. One thread owns it and the fold. smallest: no count of fewer units is told.
 
-    def __init__(self, experiments: Experiments, fold: Fold, clock: Clock, *, smallest: int = 20) -> None:
+    ratios: what earlier looks at the sample ratios came to.
+    """
+
+    def __init__(
+        self, experiments: Experiments, fold: Fold, clock: Clock, *, ratios: Ratios, smallest: int = 20
+    ) -> None:
         self._experiments = experiments
         self._fold = fold
+        self._ratios = ratios
         self._clock = clock
         self._smallest = smallest
 
@@ -106,8 +117,13 @@ class Results:
         scale: Scale = Scale.RELATIVE,
         method: Method | None = None,
         segment: Literal["new", "returning"] | None = None,
+        stratified: bool = False,
     ) -> Result:
-        """The figures as of now. method: another than the planned one, to look at. Raises NotFound, Invalid."""
+        """The figures as of now. method: another than the planned one, to look at. stratified: as in `Result`; not
+        together with a segment. Raises NotFound, Invalid.
+        """
+        if stratified and segment is not None:
+            raise Invalid("request_invalid", "stratify over both segments, or ask for one", path="stratified")
         experiment, standing = self._known(key)
         plan, stage = self._plan(experiment, standing, scale, method)
         fresh = None if segment is None else SEGMENTS.index(segment)
@@ -120,10 +136,14 @@ class Results:
                 sums={goal.measure.name: merged(sums.by_epoch(number, m)) for m, goal in goals.items()},
                 epochs={goal.measure.name: sums.by_epoch(number, m) for m, goal in goals.items()},
                 weight=_share(standing, number),
+                strata=self._strata(goals, standing, number) if stratified else {},
             )
             for number, arm in enumerate(standing.trial.arms)
         ]
-        card = scorecard([self._metric(experiment, goal) for goal in goals.values()], arms, plan, stage)
+        metrics = [self._metric(experiment, goal, scale, arms[0]) for goal in goals.values()]
+        card = scorecard(metrics, arms, plan, stage, p_before=self._ratios.before(key))
+        if isinstance(card.ratio, SampleRatio):
+            self._ratios.seen(key, card.ratio.p_sequential)
         first, head = next(iter(goals.items()))
         return Result(
             key=key,
@@ -145,6 +165,8 @@ class Results:
             rows=card.rows,
             days_left=self._days_left(standing, plan, head, first),
             segments=self._segments(standing, plan, head, first),
+            harmed=tuple(dict.fromkeys(row.metric for row in card.rows if row.harmed)),
+            stratified=stratified,
         )
 
     def series(self, key: str, metric: str, *, scale: Scale = Scale.RELATIVE) -> tuple[Day, ...]:
@@ -182,7 +204,7 @@ class Results:
 
     def harmed(self, key: str) -> tuple[str, ...]:
         """The guardrails that were crossed, by metric. Raises NotFound."""
-        return tuple(row.metric for row in self.result(key).rows if row.harmed)
+        return self.result(key).harmed
 
     def _known(self, key: str) -> tuple[Experiment, Standing]:
         experiment = self._experiments.standing().get(key)
@@ -228,7 +250,15 @@ class Results:
                 return place, goal
         raise Invalid("metric_unknown", f"{experiment.key} does not measure {metric!r}", path="metric")
 
-    def _metric(self, experiment: Experiment, goal: Goal) -> Metric:
+    def _strata(self, goals: Mapping[int, Goal], standing: Standing, arm: int) -> dict[str, tuple[Sums, ...]]:
+        """The sums of each measure in an arm, by segment."""
+        readers = [_Reader(standing, fresh) for fresh in range(len(SEGMENTS))]
+        return {
+            goal.measure.name: tuple(merged(reader.by_epoch(arm, m)) for reader in readers)
+            for m, goal in goals.items()
+        }
+
+    def _metric(self, experiment: Experiment, goal: Goal, scale: Scale, control: Arm) -> Metric:
         name = goal.measure.name
         guardrail = next((one for one in experiment.guardrails if one.metric == name), None)
         return Metric(
@@ -236,8 +266,16 @@ class Results:
             measure=_reading(goal.measure),
             rises=goal.rises if guardrail is None else guardrail.worse == "down",
             guardrail=guardrail is not None and name not in experiment.metrics,
-            tolerated=0.0 if guardrail is None else guardrail.margin,
+            tolerated=0.0 if guardrail is None else guardrail.margin * self._step_of(goal, scale, control),
         )
+
+    def _step_of(self, goal: Goal, scale: Scale, control: Arm) -> float:
+        """What a relative margin of 1 is on the scale: margins are relative to the control."""
+        if scale is not Scale.ABSOLUTE:
+            return 1.0
+        sums = control.sums[goal.measure.name]
+        below = sums.d if goal.measure.per else sums.n
+        return abs(sums.y / below) if below else 0.0
 
     def _told(self, units: int) -> int | None:
         return units if units >= self._smallest else None
