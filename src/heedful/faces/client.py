@@ -37,8 +37,10 @@ SOURCE = "client"
 class Client:
     """One engine, called from one thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, author: str = SOURCE) -> None:
+        """author: what changes of definitions are signed with."""
         self.engine = engine
+        self.author = author
 
     def track(self, event: str, *, properties: Mapping[str, Any] | None = None, **call: Any) -> CollectAnswer:
         """Something happened: `event` in Segment's words, with `user_id` or `anonymous_id`."""
@@ -139,7 +141,7 @@ class Client:
         In force for the next answer. Raises Invalid, which names the path.
         """
         body = {_camel(field): value for field, value in fields.items()}
-        return self.engine.placements.put(name, body, author=SOURCE, note=note)
+        return self.engine.placements.put(name, body, author=self.author, note=note)
 
     def placement(self, name: str) -> PlacementVersion:
         """The version in force. Raises NotFound."""
@@ -151,7 +153,7 @@ class Client:
 
     def delete_placement(self, name: str, *, note: str = "") -> PlacementVersion:
         """Take a definition away: what is built in holds again. Raises NotFound."""
-        return self.engine.placements.delete(name, author=SOURCE, note=note)
+        return self.engine.placements.delete(name, author=self.author, note=note)
 
     def placement_versions(self, name: str) -> Sequence[PlacementVersion]:
         """The newest 100 versions, newest first. Raises NotFound."""
@@ -159,7 +161,7 @@ class Client:
 
     def rollback_placement(self, name: str, version: int, *, note: str = "") -> PlacementVersion:
         """Bring a version back. Raises NotFound, Invalid."""
-        return self.engine.placements.rollback(name, version, author=SOURCE, note=note)
+        return self.engine.placements.rollback(name, version, author=self.author, note=note)
 
     def preview_placement(
         self, name: str, draft: Mapping[str, Any], user_id: str | None = None, **question: Any
@@ -173,7 +175,7 @@ class Client:
         Raises Invalid, and Conflict for one that has started.
         """
         body = {_camel(field): value for field, value in fields.items()}
-        return self.engine.experiments.put(key, body, author=SOURCE, note=note)
+        return self.engine.experiments.put(key, body, author=self.author, note=note)
 
     def experiments(self) -> Sequence[ExperimentVersion]:
         """Every experiment, by key."""
@@ -219,11 +221,11 @@ class Client:
 
     def roll_out_experiment(self, key: str, *, note: str = "") -> ExperimentVersion:
         """Give everybody the arm that was shipped. Raises NotFound, Invalid."""
-        return self.engine.experiments.roll_out(key, author=SOURCE, note=note)
+        return self.engine.experiments.roll_out(key, author=self.author, note=note)
 
     def archive_experiment(self, key: str, *, note: str = "") -> ExperimentVersion:
         """Put it away. Raises NotFound, Invalid."""
-        return self.engine.experiments.archive(key, author=SOURCE, note=note)
+        return self.engine.experiments.archive(key, author=self.author, note=note)
 
     def experiment_results(self, key: str, **asked: Any) -> Result:
         """What came of it: scale, method, segment, stratified, as in the API. Raises NotFound, Invalid."""
@@ -274,7 +276,7 @@ class Client:
     def _step(self, verb: str, key: str, *said: Any, note: str) -> ExperimentVersion:
         """A verb of an experiment whose word goes into the log first."""
         outcome: list[ExperimentVersion | HeedfulError] = []
-        getattr(self.engine.experiments, verb)(key, *said, outcome.append, author=SOURCE, note=note)
+        getattr(self.engine.experiments, verb)(key, *said, outcome.append, author=self.author, note=note)
         return _only(outcome)
 
     def _call(self, method: str, **fields: Any) -> CollectAnswer:

@@ -26,6 +26,7 @@ from heedful.experiments.inference.sums import Sums, merged
 from heedful.services.experiments.life import Experiments
 from heedful.services.experiments.measures import Goal
 from heedful.services.experiments.ratios import Ratios
+from heedful.services.experiments.unit_rows import SEGMENTS, Table, units_of
 from heedful.views.fold import Fold
 from heedful.views.trial_sums import FOREVER, Cell, Standing
 from heedful.views.trial_sums import Sums as TrialSums
@@ -36,9 +37,6 @@ from heedful.vocabulary.trial import Aggregate, Measure
 
 MDE = 0.1
 """The relative effect for which days left are told, unless another is asked for."""
-
-SEGMENTS = ("returning", "new")
-"""By `Cell.fresh`."""
 
 
 class ArmUnits(msgspec.Struct, frozen=True, rename="camel"):
@@ -180,7 +178,7 @@ class Results:
             for arm in range(1, len(standing.trial.arms)):
                 pairs = list(zip(until.by_epoch(0, m), until.by_epoch(arm, m), strict=True))
                 control, treatment = merged(one for one, _ in pairs), merged(other for _, other in pairs)
-                answer = compare(control, treatment, _reading(goal.measure), plan, stage)
+                answer = compare(control, treatment, reading_of(goal.measure), plan, stage)
                 units = control.n + treatment.n
                 if units >= self._smallest:
                     told.append(Day(iso(Instant(day * DAY))[:10], standing.trial.arms[arm], units, answer))
@@ -199,12 +197,16 @@ class Results:
         today, by_age = self._clock.now(), {}
         for age, sums in enumerate(self._fold.trials.by_age(standing, m, ages, until=today)):
             control, treatment = _sums_of(sums.get(0)), _sums_of(sums.get(1))
-            by_age[age] = contrast(control, treatment, _reading(goal.measure), plan.scale)
+            by_age[age] = contrast(control, treatment, reading_of(goal.measure), plan.scale)
         return novelty(by_age, alpha=plan.alpha)
 
     def harmed(self, key: str) -> tuple[str, ...]:
         """The guardrails that were crossed, by metric. Raises NotFound."""
         return self.result(key).harmed
+
+    def units(self, key: str) -> Table:
+        """Every unit's figures, without saying whose: `unit_rows.units_of`. Raises NotFound, Invalid."""
+        return units_of(self._known(key)[1], self._smallest)
 
     def _known(self, key: str) -> tuple[Experiment, Standing]:
         experiment = self._experiments.standing().get(key)
@@ -263,7 +265,7 @@ class Results:
         guardrail = next((one for one in experiment.guardrails if one.metric == name), None)
         return Metric(
             name=name,
-            measure=_reading(goal.measure),
+            measure=reading_of(goal.measure),
             rises=goal.rises if guardrail is None else guardrail.worse == "down",
             guardrail=guardrail is not None and name not in experiment.metrics,
             tolerated=0.0 if guardrail is None else guardrail.margin * self._step_of(goal, scale, control),
@@ -288,7 +290,7 @@ class Results:
     def _days_left(self, standing: Standing, plan: Plan, goal: Goal, m: int) -> float | Refusal | None:
         reader = _Reader(standing)
         pairs = list(zip(reader.by_epoch(0, m), reader.by_epoch(1, m), strict=True))
-        effect = over_epochs(pairs, _reading(goal.measure), plan.scale)
+        effect = over_epochs(pairs, reading_of(goal.measure), plan.scale)
         if isinstance(effect, Refusal):
             return effect
         days = max(1.0, (min(self._clock.now(), standing.until) - standing.since) / DAY)
@@ -300,7 +302,7 @@ class Results:
         for fresh, name in enumerate(SEGMENTS):
             reader = _Reader(standing, fresh)
             control, treatment = merged(reader.by_epoch(0, m)), merged(reader.by_epoch(1, m))
-            dimension[name] = contrast(control, treatment, _reading(goal.measure), plan.scale)
+            dimension[name] = contrast(control, treatment, reading_of(goal.measure), plan.scale)
         return heterogeneity({"known": dimension}, plan)["known"]
 
 
@@ -339,7 +341,7 @@ def _sums_of(one: TrialSums | None) -> Sums:
     return Sums() if one is None else _sums(one.units, one.moments[0])
 
 
-def _reading(measure: Measure) -> Reading:
+def reading_of(measure: Measure) -> Reading:
     """How the statistics read a measure."""
     if measure.per:
         return Reading(kind=Kind.RATIO)
