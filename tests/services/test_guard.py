@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from heedful.compose import Heedful
+from heedful.experiments.inference.answers import Estimate
 from heedful.records.audit import digest
 from heedful.services.experiments import Guard, Ratios
 from heedful.vocabulary.experiment import Status
@@ -149,3 +150,41 @@ def test_every_verb_is_told_to_the_audit(shop: Heedful) -> None:
     told = [(entry.actor, entry.action) for entry in shop.engine.audit.entries(limit=100)]
     verbs = ("put", "start", "weigh", "stage", "stop", "roll_out", "archive")
     assert told == [*(("terminal", f"experiment.{verb}") for verb in verbs), ("person:1", "metric.put")]
+
+
+def test_strata_take_away_what_chance_dealt_unevenly(shop: Heedful, clock: FixedClock) -> None:
+    """Who was known before clicks three times as often; the effect within both segments is the same."""
+    known = [f"person-{n}" for n in range(0, MANY, 2)]
+    shop.batch([{"type": "track", "event": "Product Viewed", "userId": user, "properties": {"product_id": "pot"}}
+                for user in known])  # fmt: skip
+    clock.at = Instant(clock.at + 3 * DAY)
+    shop.put_experiment("variety", **PLANNED | {"metrics": ["clicked"], "guardrails": []})
+    shop.start_experiment("variety")
+    arms = {
+        f"person-{n}": dict(shop.recommend(f"person-{n}", placement="home").arms)["variety"]
+        for n in range(MANY)
+    }
+    clicks: dict[tuple[str, bool], list[int]] = {}
+    calls = []
+    clock.at = Instant(clock.at + HOUR)
+    for user, arm in arms.items():
+        seen = clicks.setdefault((arm, user in known), [0, 0])
+        if seen[0] % 10 < (6 if user in known else 2) + (2 if arm == "popular" else 0):
+            seen[1] += 1
+            calls.append({"type": "track", "event": "Product Clicked", "userId": user,
+                          "properties": {"product_id": "tent"}})  # fmt: skip
+        seen[0] += 1
+    shop.batch(calls)
+    expected = 0.0
+    for segment in (True, False):
+        (all_c, some_c), (all_t, some_t) = clicks["as_it_is", segment], clicks["popular", segment]
+        expected += (all_c + all_t) / MANY * (some_t / all_t - some_c / all_c)
+    asked = {"scale": "absolute", "method": "fixed"}
+    (row,) = shop.experiment_results("variety", **asked, stratified=True).rows
+    (plain,) = shop.experiment_results("variety", **asked).rows
+    assert isinstance(row.answer, Estimate) and isinstance(plain.answer, Estimate)
+    assert "poststratified" in row.answer.notes
+    assert abs(row.answer.value - expected) < 0.02
+    told = shop.experiment_results("variety", scale="absolute", method="bayesian").rows[0]
+    assert told.improved and isinstance(told.answer, Estimate) and told.answer.chance_to_win is not None
+    assert told.answer.chance_to_win > 0.99
