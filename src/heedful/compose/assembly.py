@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from heedful.compose.consenting import consenting
+from heedful.compose.experimenting import experimenting
 from heedful.compose.pipelines import Pipelines
 from heedful.compose.rights import rights_over
 from heedful.compose.state import empty_fold
@@ -25,8 +26,7 @@ from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
-from heedful.services.experiments import Assign, Experiments, Guard, Ratios, Results
-from heedful.services.experiments.arms import Applied
+from heedful.services.experiments import Assign
 from heedful.services.fit.models import Models
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
@@ -88,12 +88,7 @@ def engine_of(
     )
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
-    experiments = Experiments(
-        stores.records, commits, clock, applies=Applied(placements), audit=stores.audit,
-        currency=settings.metrics.currency,
-    )  # fmt: skip
-    ratios = Ratios(stores.records, clock)
-    results = Results(experiments, fold, clock, ratios=ratios, smallest=settings.metrics.smallest_group)
+    experiments, results, guard = experimenting(stores, commits, fold, placements, settings, clock)
     assign = Assign(experiments, fold, pseudonyms)
 
     def refresh() -> None:
@@ -149,7 +144,7 @@ def engine_of(
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
     )
     engine.audit = stores.audit
-    engine.guarding = Guard(experiments, results, ratios)
+    engine.guarding = guard
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
         recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),
