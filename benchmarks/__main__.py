@@ -29,6 +29,7 @@ BENCHMARKS = {
     "vault": "Keys and ciphers",
     "sealing": "Collecting and folding, with and without sealing",
     "peeking": "Looking at experiments",
+    "ab": "A/B experiments with a known truth",
     "consent": "What consent costs the fold",
     "forget": "Forgetting people of 1,000 events",
     "loop": "The whole loop over HTTP",

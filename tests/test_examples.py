@@ -34,8 +34,8 @@ def printed(name: str) -> str:
     return done.stdout
 
 
-def test_there_are_eight_and_they_are_numbered() -> None:
-    assert [path.name[:3] for path in EXAMPLES] == [f"{number:02}_" for number in range(1, 9)]
+def test_there_are_nine_and_they_are_numbered() -> None:
+    assert [path.name[:3] for path in EXAMPLES] == [f"{number:02}_" for number in range(1, 10)]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.stem))
@@ -116,3 +116,17 @@ def test_a_placement_holds_from_the_next_answer_on_and_content_is_chosen_by_what
     )
     shown = re.search(r"probability ([0-9.]+)", printed("08"))
     assert shown is not None and float(shown.group(1)) > 0.9
+
+
+def test_an_experiment_is_drafted_judged_and_rolled_out() -> None:
+    said = printed("09")
+    assert said.count(": holds") == 5
+    units = re.search(r"popular (\d+), learned (\d+)", said)
+    assert units is not None and int(units.group(1)) + int(units.group(2)) == 1_000
+    effect = re.search(r"^clicked: (\S+) \((\S+) to (\S+)\), p \S+, improved$", said, re.M)
+    assert effect is not None
+    value, low, high = map(float, effect.groups())
+    assert 0 < low < value < high
+    assert low < 0.2 < high
+    assert "carted: nothing can be said" in said
+    assert "rolled_out, everybody gets learned" in said

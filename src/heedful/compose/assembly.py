@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from heedful.compose.consenting import consenting
+from heedful.compose.experimenting import experimenting
 from heedful.compose.forgetting import Kept, forgetting_over
 from heedful.compose.pipelines import Pipelines
 from heedful.compose.rights import rights_over
@@ -27,8 +28,7 @@ from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
-from heedful.services.experiments import Assign, Experiments, Results
-from heedful.services.experiments.arms import Applied
+from heedful.services.experiments import Assign
 from heedful.services.fit.models import Models
 from heedful.services.forget.erasures import Chain
 from heedful.services.gates import Gates
@@ -96,9 +96,7 @@ def engine_of(
     )  # fmt: skip
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
-    experiments = Experiments(
-        stores.records, commits, clock, applies=Applied(placements), currency=settings.metrics.currency
-    )
+    experiments, results, guard = experimenting(stores, commits, fold, placements, settings, clock)
     assign = Assign(experiments, fold, pseudonyms)
     asking = _answering(fold, pipelines, placements, commits, gates, assign, pseudonyms, clock, settings)
     engine = Engine(
@@ -111,7 +109,7 @@ def engine_of(
         recommend=asking[0], decide=asking[1], recall=recall, placements=placements,
         measure=Measure(fold=fold, clock=clock, smallest=settings.metrics.smallest_group),
         experiments=experiments,
-        results=Results(experiments, fold, clock, smallest=settings.metrics.smallest_group),
+        results=results,
         refresh=partial(_refresh, pipelines, fold), vault=stores.vault, snapshots=stores.snapshots,
         stopped=lambda: inner.stopped if isinstance(inner, SqliteLog) else None,
         models=_models(shelf, pipelines, settings),
@@ -120,6 +118,7 @@ def engine_of(
     )  # fmt: skip
     engine.audit = stores.audit
     engine.forgetting = forgetting
+    engine.guarding = guard
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places_of", None), fold=fold, commits=commits, records=stores.records,
         recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),

@@ -11,12 +11,17 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from heedful.experiments.inference.answers import Method, Scale
 from heedful.services.engine import Engine
+from heedful.services.experiments import ExperimentVersion, Result
+from heedful.services.experiments.life import Check
+from heedful.services.experiments.results import Day
 from heedful.services.placements import PlacementVersion, Preview
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.consent_answer import ConsentAnswer
 from heedful.vocabulary.errors import HeedfulError, Invalid
+from heedful.vocabulary.experiment import Outcome
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
 from heedful.vocabulary.metric import MetricAnswer, MetricDefinition, MetricQuestion
@@ -32,8 +37,10 @@ SOURCE = "client"
 class Client:
     """One engine, called from one thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, author: str = SOURCE) -> None:
+        """author: what changes of definitions are signed with."""
         self.engine = engine
+        self.author = author
 
     def track(self, event: str, *, properties: Mapping[str, Any] | None = None, **call: Any) -> CollectAnswer:
         """Something happened: `event` in Segment's words, with `user_id` or `anonymous_id`."""
@@ -134,7 +141,7 @@ class Client:
         In force for the next answer. Raises Invalid, which names the path.
         """
         body = {_camel(field): value for field, value in fields.items()}
-        return self.engine.placements.put(name, body, author=SOURCE, note=note)
+        return self.engine.placements.put(name, body, author=self.author, note=note)
 
     def placement(self, name: str) -> PlacementVersion:
         """The version in force. Raises NotFound."""
@@ -146,7 +153,7 @@ class Client:
 
     def delete_placement(self, name: str, *, note: str = "") -> PlacementVersion:
         """Take a definition away: what is built in holds again. Raises NotFound."""
-        return self.engine.placements.delete(name, author=SOURCE, note=note)
+        return self.engine.placements.delete(name, author=self.author, note=note)
 
     def placement_versions(self, name: str) -> Sequence[PlacementVersion]:
         """The newest 100 versions, newest first. Raises NotFound."""
@@ -154,13 +161,86 @@ class Client:
 
     def rollback_placement(self, name: str, version: int, *, note: str = "") -> PlacementVersion:
         """Bring a version back. Raises NotFound, Invalid."""
-        return self.engine.placements.rollback(name, version, author=SOURCE, note=note)
+        return self.engine.placements.rollback(name, version, author=self.author, note=note)
 
     def preview_placement(
         self, name: str, draft: Mapping[str, Any], user_id: str | None = None, **question: Any
     ) -> Preview:
         """What `draft` (fields in wire form) would answer to a question, beside what is in force."""
         return self.engine.preview(_question(user_id, {**question, "placement": name}), dict(draft))
+
+    def put_experiment(self, key: str, *, note: str = "", **fields: Any) -> ExperimentVersion:
+        """Draft an experiment: the fields of `Experiment` in snake case, arms and guardrails in wire form.
+
+        Raises Invalid, and Conflict for one that has started.
+        """
+        body = {_camel(field): value for field, value in fields.items()}
+        return self.engine.experiments.put(key, body, author=self.author, note=note)
+
+    def experiments(self) -> Sequence[ExperimentVersion]:
+        """Every experiment, by key."""
+        return self.engine.experiments.list()
+
+    def experiment(self, key: str) -> ExperimentVersion:
+        """The version in force. Raises NotFound."""
+        return self.engine.experiments.get(key)
+
+    def experiment_versions(self, key: str) -> Sequence[ExperimentVersion]:
+        """Its change log: the newest 100 versions, newest first. Raises NotFound."""
+        return self.engine.experiments.versions(key)
+
+    def experiment_checks(self, key: str) -> Sequence[Check]:
+        """What should hold before it starts. Raises NotFound."""
+        return self.engine.experiments.checks(key)
+
+    def start_experiment(self, key: str, *, note: str = "") -> ExperimentVersion:
+        """Let it run. Raises NotFound, Invalid if a check that must hold does not."""
+        return self._step("start", key, note=note)
+
+    def weigh_experiment(
+        self, key: str, weights: Sequence[float], *, coverage: float = 1.0, note: str = ""
+    ) -> ExperimentVersion:
+        """Give the arms other shares from now on. Raises NotFound, Invalid."""
+        return self._step("weigh", key, tuple(weights), coverage, note=note)
+
+    def stage_experiment(self, key: str, stage: int, *, note: str = "") -> ExperimentVersion:
+        """Go to a stage of a staged roll-out, 0 for the first. Raises NotFound, Invalid."""
+        return self._step("stage", key, stage, note=note)
+
+    def stop_experiment(
+        self, key: str, outcome: str, shipped: str | None = None, *, note: str = ""
+    ) -> ExperimentVersion:
+        """Decide: `ship` with the arm, `roll_back` or `inconclusive`. Raises NotFound, Invalid."""
+        try:
+            decided = Outcome(outcome)
+        except ValueError:
+            raise Invalid(
+                "request_invalid", f"outcome is one of {', '.join(Outcome)}", path="outcome"
+            ) from None
+        return self._step("stop", key, decided, shipped, note=note)
+
+    def roll_out_experiment(self, key: str, *, note: str = "") -> ExperimentVersion:
+        """Give everybody the arm that was shipped. Raises NotFound, Invalid."""
+        return self.engine.experiments.roll_out(key, author=self.author, note=note)
+
+    def archive_experiment(self, key: str, *, note: str = "") -> ExperimentVersion:
+        """Put it away. Raises NotFound, Invalid."""
+        return self.engine.experiments.archive(key, author=self.author, note=note)
+
+    def experiment_results(self, key: str, **asked: Any) -> Result:
+        """What came of it: scale, method, segment, stratified, as in the API. Raises NotFound, Invalid."""
+        for name, words in (("scale", Scale), ("method", Method)):
+            if name in asked:
+                try:
+                    asked[name] = words(asked[name])
+                except ValueError:
+                    known = ", ".join(words)
+                    raise Invalid("request_invalid", f"{name} is one of {known}", path=name) from None
+        return self.engine.results.result(key, **asked)
+
+    def experiment_series(self, key: str, metric: str, *, scale: str = "relative") -> Sequence[Day]:
+        """The effect on one metric day by day. Raises NotFound, Invalid."""
+        return self.engine.results.series(key, metric, scale=Scale(scale))
 
     def decide(self, user_id: str | None = None, **question: Any) -> DecideAnswer:
         """A variant for somebody: `user_id` or `anonymous_id`, and the fields of `DecideRequest` in snake case.
@@ -192,6 +272,12 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _step(self, verb: str, key: str, *said: Any, note: str) -> ExperimentVersion:
+        """A verb of an experiment whose word goes into the log first."""
+        outcome: list[ExperimentVersion | HeedfulError] = []
+        getattr(self.engine.experiments, verb)(key, *said, outcome.append, author=self.author, note=note)
+        return _only(outcome)
 
     def _call(self, method: str, **fields: Any) -> CollectAnswer:
         return self.send(method, {_camel(name): value for name, value in fields.items()})

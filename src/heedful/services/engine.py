@@ -20,7 +20,7 @@ from heedful.services import remember
 from heedful.services.collect import Collect
 from heedful.services.decide import Decide
 from heedful.services.describe import Describe
-from heedful.services.experiments import Experiments, Results
+from heedful.services.experiments import Experiments, Guard, Results
 from heedful.services.fit.models import Models
 from heedful.services.forget.forget import Forget
 from heedful.services.gates import Gates
@@ -82,6 +82,7 @@ class Engine:
     rights: Rights
     retaining: Retain | None = None
     forgetting: Forget
+    guarding: Guard
 
     def __init__(
         self,
@@ -287,6 +288,9 @@ class Engine:
                 "items": float(len(fold.items)),
                 "decisions_held": float(held),
                 "decision_references_held": float(named),
+                "experiments_harmed": float(len(self.guarding.harmed)),
+                "experiments_mismatched": float(len(self.guarding.mismatched)),
+                "experiments_rolled_back_total": float(self.guarding.rolled_back),
                 **{f"rights_requests_{name}": float(n) for name, n in self._alarms().items()},
                 "kept_out_total": float(self.forgetting.kept_out),
             },
@@ -301,10 +305,11 @@ class Engine:
         return {"open": alarms.open, "overdue": alarms.overdue, "unconfirmed": alarms.unconfirmed}
 
     def retire(self) -> None:
-        """Let the views forget what the retention no longer covers, and what grants allowed that ran out. Costs
-        nothing until the day turns or a grant ends."""
+        """Let the views forget what the retention no longer covers, and what grants allowed that ran out; once a
+        minute look after the experiments that run. Costs nothing until the day turns or a grant ends."""
         self.fold.lapse(self._clock.now())
         self.fold.trials.refresh()
+        self.guarding.step()
         with suppress(RecordsUnavailable, Conflict):
             self.rights.requests.expire()
         if self.retaining is not None and self.retaining.step():

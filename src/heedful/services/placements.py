@@ -13,8 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from heedful.pipeline.rules import read_rules
-from heedful.records.audit import TERMINAL, Audit
-from heedful.records.records import Action, Definition, Draft, Heard, Records
+from heedful.records.audit import Audit
+from heedful.records.records import Action, Definition, Draft, Records
+from heedful.services.telling import telling
 from heedful.vocabulary.errors import HeedfulError, Invalid, NotFound
 from heedful.vocabulary.placement import Placement, placement_of
 from heedful.vocabulary.recommendation import RecommendAnswer
@@ -195,25 +196,9 @@ class Placements:
         if len(note) > MOST_NOTE:
             raise Invalid("request_invalid", f"a note has at most {MOST_NOTE} characters", path="note")
         draft = Draft(KIND, name, body, author, self._clock.now(), note, action)
-        made = self._records.put(draft, expected=expected, tell=self._telling(actor or TERMINAL, action))
+        made = self._records.put(draft, expected=expected, tell=telling(self._audit, actor, KIND, action))
         self._look()
         return _version(made)
-
-    def _telling(self, actor: str, action: Action) -> Heard | None:
-        audit = self._audit
-        if audit is None:
-            return None
-
-        def tell(before: Definition | None, after: Definition) -> None:
-            audit.tell(
-                actor,
-                f"{KIND}.{action}",
-                f"{KIND}:{after.name}",
-                before=None if before is None else (before.version, before.body),
-                after=(after.version, after.body),
-            )
-
-        return tell
 
     def _current(self, name: str) -> Definition:
         found = self._records.current(KIND, name)

@@ -167,6 +167,25 @@ def test_results_tell_the_difference_that_is_there(say: Any, shop: Engine, clock
     assert row["answer"]["value"] == pytest.approx(effect)
     assert row["answer"]["low"] < effect < row["answer"]["high"]
     assert row["improved"] is True
+    asked = {
+        name: say("GET", f"{ONE}/results", query=b"scale=absolute&" + name.encode()).json()
+        for name in ("method=bayesian", "method=sequential", "stratified=true", "segment=new")
+    }
+    rows_of = {
+        name: next(row for row in one["rows"] if row["metric"] == "converted")["answer"]
+        for name, one in asked.items()
+    }
+    assert rows_of["method=bayesian"]["chanceToWin"] > 0.99
+    assert 0 < rows_of["method=bayesian"]["value"] < effect
+    wider = rows_of["method=sequential"]
+    assert wider["low"] < row["answer"]["low"] < row["answer"]["high"] < wider["high"]
+    # Nobody was known a day before, so there is one stratum and the effect is the plain one.
+    assert asked["stratified=true"]["stratified"] is True
+    assert rows_of["stratified=true"]["value"] == pytest.approx(effect)
+    assert "poststratified" in rows_of["stratified=true"]["notes"]
+    assert rows_of["segment=new"]["value"] == pytest.approx(effect)
+    both = say("GET", f"{ONE}/results", query=b"stratified=true&segment=new")
+    assert (both.status, both.json()["path"]) == (400, "stratified")
     series = say("GET", f"{ONE}/series", query=b"metric=converted&scale=absolute").json()["days"]
     assert series[-1]["answer"]["value"] == pytest.approx(effect)
     assert shop.verify().agrees

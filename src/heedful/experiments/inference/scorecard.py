@@ -19,7 +19,7 @@ from heedful.experiments.inference.methods import judged, too_few
 from heedful.experiments.inference.multiplicity import Rule, corrected, levels
 from heedful.experiments.inference.plans import RUNNING, Plan, Side, Stage
 from heedful.experiments.inference.sample_ratio import SampleRatio, sample_ratio
-from heedful.experiments.inference.strata import over_epochs
+from heedful.experiments.inference.strata import over_epochs, poststratified
 from heedful.experiments.inference.sums import Sums
 
 
@@ -39,7 +39,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """units: exposed, for the sample ratio. sums: by metric. weight: the planned share of traffic.
 
     epochs: by metric too, the sums of each epoch, where weights changed on the way: then effects are judged within
-    epochs (`strata.over_epochs`).
+    epochs (`strata.over_epochs`). strata: by metric, the sums of each stratum, in the same order in every arm;
+    where they are given effects are post-stratified, unless there is more than one epoch.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     sums: Mapping[str, Sums]
     weight: float = 1.0
     epochs: Mapping[str, Sequence[Sums]] = {}
+    strata: Mapping[str, Sequence[Sums]] = {}
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +147,9 @@ def _effect(metric: Metric, control: Arm, arm: Arm, plan: Plan) -> Contrast | Re
     pairs = list(zip(control.epochs.get(metric.name, ()), arm.epochs.get(metric.name, ()), strict=False))
     if len(pairs) > 1:
         return over_epochs(pairs, metric.measure, plan.scale)
+    strata = list(zip(control.strata.get(metric.name, ()), arm.strata.get(metric.name, ()), strict=True))
+    if strata:
+        return poststratified(strata, metric.measure, plan.scale)
     return contrast(one, other, metric.measure, plan.scale)
 
 

@@ -15,6 +15,7 @@ from heedful.faces.cli import (
     consent,
     demo,
     disclose,
+    experiment_results,
     forget,
     keys,
     models,
@@ -67,6 +68,7 @@ def build(opener: Opener) -> typer.Typer:
     app.add_typer(tokens.app, name="tokens")
     app.add_typer(audit.app, name="audit")
     app.add_typer(models.app, name="models")
+    app.add_typer(experiment_results.app, name="experiments")
     app.add_typer(vault.app, name="vault")
     app.add_typer(requests.app, name="requests")
     app.add_typer(privacy.app, name="privacy")

@@ -189,6 +189,8 @@ class Experiments:
                 _NAME, _SCALE, _query("method", "Another than planned, to look at.", {"type": "string"}),
                 _query("segment", "Only units that were known before, or not.",
                        {"type": "string", "enum": ["new", "returning"]}),
+                _query("stratified", "Judge within new and returning units, and put that together.",
+                       {"type": "boolean"}),
             ), description="As fresh as the position says. A figure is an estimate, or a refusal with its reason.",
         )  # fmt: skip
         series = _operation(
@@ -240,9 +242,9 @@ class Experiments:
 
     async def put_goal(self, request: Request) -> Response:
         """Define what can be measured."""
-        author, name = caller_of(request.scope).name, name_of(request)
+        who, name = _who(request), name_of(request)
         body = decoded(await body_of(request, self._gate, LIMIT), dict[str, Any])
-        return as_json(done(lambda: self._engine.experiments.put_goal(name, body, author=author)))
+        return as_json(done(lambda: self._engine.experiments.put_goal(name, body, **who)))
 
     async def get(self, request: Request) -> Response:
         """The version in force."""
@@ -251,10 +253,10 @@ class Experiments:
 
     async def put(self, request: Request) -> Response:
         """Draft an experiment."""
-        author, name, expected = caller_of(request.scope).name, name_of(request), expected_of(request)
+        who, name, expected = _who(request), name_of(request), expected_of(request)
         body = decoded(await body_of(request, self._gate, LIMIT), dict[str, Any])
         put = self._engine.experiments.put
-        return _versioned(done(lambda: put(name, body, author=author, expected=expected)))
+        return _versioned(done(lambda: put(name, body, **who, expected=expected)))
 
     async def versions(self, request: Request) -> Response:
         """The versions, newest first."""
@@ -269,43 +271,43 @@ class Experiments:
 
     async def start(self, request: Request) -> Response:
         """Let it run."""
-        author, name, said = await self._said(request, Note)
+        who, name, said = await self._said(request, Note)
         start = self._engine.experiments.start
-        return await _stepped(lambda over: start(name, over, author=author, note=said.note))
+        return await _stepped(lambda over: start(name, over, **who, note=said.note))
 
     async def weigh(self, request: Request) -> Response:
         """Give the arms other shares."""
-        author, name, said = await self._said(request, Weights)
+        who, name, said = await self._said(request, Weights)
         weigh = self._engine.experiments.weigh
         return await _stepped(
-            lambda over: weigh(name, said.weights, said.coverage, over, author=author, note=said.note)
+            lambda over: weigh(name, said.weights, said.coverage, over, **who, note=said.note)
         )
 
     async def stage(self, request: Request) -> Response:
         """Go to a stage."""
-        author, name, said = await self._said(request, Stage)
+        who, name, said = await self._said(request, Stage)
         stage = self._engine.experiments.stage
-        return await _stepped(lambda over: stage(name, said.stage, over, author=author, note=said.note))
+        return await _stepped(lambda over: stage(name, said.stage, over, **who, note=said.note))
 
     async def stop(self, request: Request) -> Response:
         """Decide."""
-        author, name, said = await self._said(request, Stop)
+        who, name, said = await self._said(request, Stop)
         stop = self._engine.experiments.stop
         return await _stepped(
-            lambda over: stop(name, said.outcome, said.shipped, over, author=author, note=said.note)
+            lambda over: stop(name, said.outcome, said.shipped, over, **who, note=said.note)
         )
 
     async def roll_out(self, request: Request) -> Response:
         """Give everybody what was shipped."""
-        author, name, said = await self._said(request, Note)
+        who, name, said = await self._said(request, Note)
         roll_out = self._engine.experiments.roll_out
-        return _versioned(done(lambda: roll_out(name, author=author, note=said.note)))
+        return _versioned(done(lambda: roll_out(name, **who, note=said.note)))
 
     async def archive(self, request: Request) -> Response:
         """Put it away."""
-        author, name, said = await self._said(request, Note)
+        who, name, said = await self._said(request, Note)
         archive = self._engine.experiments.archive
-        return _versioned(done(lambda: archive(name, author=author, note=said.note)))
+        return _versioned(done(lambda: archive(name, **who, note=said.note)))
 
     async def results(self, request: Request) -> Response:
         """What came of it."""
@@ -317,8 +319,12 @@ class Experiments:
                 raise Problem("request_invalid", "segment is new or returning.", path="segment")
             segment = "new" if asked == "new" else "returning"
         told = self._engine.results
-        scale = _scale(request)
-        return as_json(done(lambda: told.result(name, scale=scale, method=method, segment=segment)))
+        scale, stratified = _scale(request), query.get("stratified", "false")
+        if stratified not in ("true", "false"):
+            raise Problem("request_invalid", "stratified is true or false.", path="stratified")
+        return as_json(done(lambda: told.result(
+            name, scale=scale, method=method, segment=segment, stratified=stratified == "true"
+        )))  # fmt: skip
 
     async def series(self, request: Request) -> Response:
         """An effect day by day."""
@@ -330,9 +336,15 @@ class Experiments:
         name, metric = name_of(request), _metric(request)
         return as_json(Novelty(done(lambda: self._engine.results.novelty(name, metric))))
 
-    async def _said(self, request: Request, shape: type[Any]) -> tuple[str, str, Any]:
+    async def _said(self, request: Request, shape: type[Any]) -> tuple[dict[str, str], str, Any]:
         body = await body_of(request, self._gate, LIMIT)
-        return caller_of(request.scope).name, name_of(request), decoded(body or b"{}", shape)
+        return _who(request), name_of(request), decoded(body or b"{}", shape)
+
+
+def _who(request: Request) -> dict[str, str]:
+    """Whom a change is signed with, and how the audit names them."""
+    caller = caller_of(request.scope)
+    return {"author": caller.name, "actor": caller.actor}
 
 
 def _metric(request: Request) -> str:

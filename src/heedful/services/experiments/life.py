@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from heedful.experiments.assignment import Assigner, check_layers
 from heedful.log.codec import encode
 from heedful.log.commit import GroupCommit
+from heedful.records.audit import Audit
 from heedful.records.records import Definition, Draft, Records
 from heedful.services.experiments.measures import Goal, built_in, chosen, goal_of
+from heedful.services.telling import telling
 from heedful.vocabulary.errors import Conflict, HeedfulError, Invalid, NotFound
 from heedful.vocabulary.event import Event, Record
 from heedful.vocabulary.experiment import (
@@ -62,8 +65,21 @@ class Check(msgspec.Struct, frozen=True):
     must: bool = True
 
 
+class Signed(NamedTuple):
+    """Who changes something, how the audit names them and what they do, and why."""
+
+    author: str
+    actor: str
+    note: str
+    verb: str
+
+
 class Experiments:
-    """The service. One thread owns it. applies: sees whether the arms of a draft can be shown."""
+    """The service. One thread owns it.
+
+    applies: sees whether the arms of a draft can be shown. audit: told of every change before it is made. Every
+    verb takes `actor`, how the audit names the author: `terminal` where it is left out.
+    """
 
     def __init__(
         self,
@@ -72,6 +88,7 @@ class Experiments:
         clock: Clock,
         *,
         applies: Applies,
+        audit: Audit | None = None,
         currency: str = "EUR",
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,6 +96,7 @@ class Experiments:
         self._commits = commits
         self._clock = clock
         self._applies = applies
+        self._audit = audit
         self._built_in = built_in(currency)
         self._ticks = ticks
         self._next_look = 0.0
@@ -151,8 +169,9 @@ class Experiments:
     # What changes it
 
     def put(
-        self, key: str, body: object, *, author: str, note: str = "", expected: int | None = None
-    ) -> ExperimentVersion:
+        self, key: str, body: object, *, author: str, note: str = "", expected: int | None = None,
+        actor: str = "",
+    ) -> ExperimentVersion:  # fmt: skip
         """Draft `key`, or change its draft. Raises Invalid, Conflict (also for one that has started)."""
         known = self._standing.get(key)
         if known is not None and known.status is not Status.DRAFT:
@@ -163,9 +182,11 @@ class Experiments:
                 "experiment_invalid", "status: a definition is a draft; then start it", path="status"
             )
         Assigner(experiment)
-        return self._write(experiment, author, note, expected)
+        return self._write(experiment, Signed(author, actor, note, "put"), expected)
 
-    def start(self, key: str, done: Done[ExperimentVersion], *, author: str, note: str = "") -> None:
+    def start(
+        self, key: str, done: Done[ExperimentVersion], *, author: str, note: str = "", actor: str = ""
+    ) -> None:
         """Let it run from now on. Raises NotFound, Invalid if a check that must hold does not."""
         experiment = self._experiment(key)
         for check in self.checks(key):
@@ -174,63 +195,75 @@ class Experiments:
         if experiment.stages:
             first = experiment.stages[0]
             experiment = reweighted(experiment, (1.0 - first, first), experiment.coverage, 0)
-        self._step(moved(experiment, Status.RUNNING, self._next()), done, author, note)
+        signed = Signed(author, actor, note, "start")
+        self._step(moved(experiment, Status.RUNNING, self._next()), done, signed)
 
     def weigh(
         self, key: str, weights: tuple[float, ...], coverage: float, done: Done[ExperimentVersion], *, author: str,
-        note: str = "",
+        note: str = "", actor: str = "",
     ) -> None:  # fmt: skip
         """Give the arms other shares from now on: an epoch of its own. Raises NotFound, Invalid."""
-        self._step(reweighted(self._experiment(key), weights, coverage, self._next()), done, author, note)
+        changed = reweighted(self._experiment(key), weights, coverage, self._next())
+        self._step(changed, done, Signed(author, actor, note, "weigh"))
 
     def stage(
-        self, key: str, stage: int, done: Done[ExperimentVersion], *, author: str, note: str = ""
-    ) -> None:
+        self, key: str, stage: int, done: Done[ExperimentVersion], *, author: str, note: str = "",
+        actor: str = "",
+    ) -> None:  # fmt: skip
         """Go to a stage of a staged roll-out, 0 for the first. Raises NotFound, Invalid."""
-        self._step(staged(self._experiment(key), stage, self._next()), done, author, note)
+        changed = staged(self._experiment(key), stage, self._next())
+        self._step(changed, done, Signed(author, actor, note, "stage"))
 
     def stop(
         self, key: str, outcome: Outcome, shipped: str | None, done: Done[ExperimentVersion], *, author: str,
-        note: str = "",
+        note: str = "", actor: str = "",
     ) -> None:  # fmt: skip
         """Give nobody an arm any more. Raises NotFound, Invalid."""
-        self._step(
-            moved(self._experiment(key), Status.STOPPED, self._next(), outcome, shipped), done, author, note
-        )
+        changed = moved(self._experiment(key), Status.STOPPED, self._next(), outcome, shipped)
+        self._step(changed, done, Signed(author, actor, note, "stop"))
 
-    def roll_out(self, key: str, *, author: str, note: str = "") -> ExperimentVersion:
+    def roll_out(self, key: str, *, author: str, note: str = "", actor: str = "") -> ExperimentVersion:
         """Give everybody the arm that was shipped. Raises NotFound, Invalid."""
-        return self._write(moved(self._experiment(key), Status.ROLLED_OUT, 0), author, note, None)
+        changed = moved(self._experiment(key), Status.ROLLED_OUT, 0)
+        return self._write(changed, Signed(author, actor, note, "roll_out"), None)
 
-    def archive(self, key: str, *, author: str, note: str = "") -> ExperimentVersion:
+    def archive(self, key: str, *, author: str, note: str = "", actor: str = "") -> ExperimentVersion:
         """Put it away: it is kept, and does nothing. Raises NotFound, Invalid."""
-        return self._write(moved(self._experiment(key), Status.ARCHIVED, 0), author, note, None)
+        changed = moved(self._experiment(key), Status.ARCHIVED, 0)
+        return self._write(changed, Signed(author, actor, note, "archive"), None)
 
-    def put_goal(self, name: str, body: object, *, author: str, note: str = "") -> Goal:
+    def put_goal(self, name: str, body: object, *, author: str, note: str = "", actor: str = "") -> Goal:
         """Define a measure. Experiments that run keep the one they started with. Raises Invalid."""
         goal = goal_of(name, body)
-        self._records.put(Draft(METRIC, name, msgspec.json.encode(goal), author, self._clock.now(), note))
+        draft = Draft(METRIC, name, msgspec.json.encode(goal), author, self._clock.now(), note)
+        self._records.put(draft, tell=telling(self._audit, actor, METRIC, "put"))
         self._look()
         return goal
 
     # How
 
-    def _step(self, experiment: Experiment, done: Done[ExperimentVersion], author: str, note: str) -> None:
-        """Say it in the log, and once that is durable in the records."""
-        if len(note) > MOST_NOTE:
+    def _step(self, experiment: Experiment, done: Done[ExperimentVersion], signed: Signed) -> None:
+        """Tell the audit, say it in the log, and once that is durable in the records."""
+        if len(signed.note) > MOST_NOTE:
             raise Invalid("request_invalid", f"a note has at most {MOST_NOTE} characters", path="note")
-        version = self._current(experiment.key).version
+        before = self._current(experiment.key)
+        after = msgspec.structs.replace(
+            before, version=before.version + 1, body=msgspec.json.encode(experiment)
+        )
+        record = self._record(experiment)
+        if tell := telling(self._audit, signed.actor, KIND, signed.verb):
+            tell(before, after)
 
         def finished(outcome: object) -> None:
             if isinstance(outcome, HeedfulError):
                 done(outcome)
                 return
             try:
-                done(self._write(experiment, author, note, version))
+                done(self._write(experiment, signed, before.version, told=True))
             except HeedfulError as error:
                 done(error)
 
-        self._commits.submit((self._record(experiment),), finished)
+        self._commits.submit((record,), finished)
 
     def _record(self, experiment: Experiment) -> Record:
         at = self._last
@@ -265,10 +298,13 @@ class Experiments:
         return self._last
 
     def _write(
-        self, experiment: Experiment, author: str, note: str, expected: int | None
+        self, experiment: Experiment, signed: Signed, expected: int | None, *, told: bool = False
     ) -> ExperimentVersion:
-        draft = Draft(KIND, experiment.key, msgspec.json.encode(experiment), author, self._clock.now(), note)
-        made = self._records.put(draft, expected=expected)
+        """told: whether the audit has heard of it."""
+        body = msgspec.json.encode(experiment)
+        draft = Draft(KIND, experiment.key, body, signed.author, self._clock.now(), signed.note)
+        tell = None if told else telling(self._audit, signed.actor, KIND, signed.verb)
+        made = self._records.put(draft, expected=expected, tell=tell)
         self._look()
         return _version(made)
 

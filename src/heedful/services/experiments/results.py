@@ -5,7 +5,7 @@ A result is as fresh as the fold. Figures over fewer units than the smallest gro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -25,6 +25,8 @@ from heedful.experiments.inference.strata import over_epochs
 from heedful.experiments.inference.sums import Sums, merged
 from heedful.services.experiments.life import Experiments
 from heedful.services.experiments.measures import Goal
+from heedful.services.experiments.ratios import Ratios
+from heedful.services.experiments.unit_rows import SEGMENTS, Table, units_of
 from heedful.views.fold import Fold
 from heedful.views.trial_sums import FOREVER, Cell, Standing
 from heedful.views.trial_sums import Sums as TrialSums
@@ -35,9 +37,6 @@ from heedful.vocabulary.trial import Aggregate, Measure
 
 MDE = 0.1
 """The relative effect for which days left are told, unless another is asked for."""
-
-SEGMENTS = ("returning", "new")
-"""By `Cell.fresh`."""
 
 
 class ArmUnits(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,6 +67,8 @@ class Day(msgspec.Struct, frozen=True, rename="camel"):
 class Result(msgspec.Struct, frozen=True, rename="camel"):
     """Everything that is told of one experiment. position: what the figures have seen.
 
+    harmed: the guardrails that were crossed. stratified: whether effects were judged within those who were known
+    and the others, and put together by how many each are.
     rows: each metric and guardrail in each arm against the control, which is the first arm. crossed: units that
     saw more than one arm and count for none. days_left: until an effect of 10% on the first metric would be
     found. segments: of the first metric, whether its effect differs between those who were known and the others.
@@ -88,14 +89,22 @@ class Result(msgspec.Struct, frozen=True, rename="camel"):
     rows: tuple[Row, ...]
     days_left: float | Refusal | None
     segments: Interaction | Refusal | None
+    harmed: tuple[str, ...] = ()
+    stratified: bool = False
 
 
 class Results:
-    """The service. One thread owns it and the fold. smallest: no count of fewer units is told."""
+    """The service. One thread owns it and the fold. smallest: no count of fewer units is told.
 
-    def __init__(self, experiments: Experiments, fold: Fold, clock: Clock, *, smallest: int = 20) -> None:
+    ratios: what earlier looks at the sample ratios came to.
+    """
+
+    def __init__(
+        self, experiments: Experiments, fold: Fold, clock: Clock, *, ratios: Ratios, smallest: int = 20
+    ) -> None:
         self._experiments = experiments
         self._fold = fold
+        self._ratios = ratios
         self._clock = clock
         self._smallest = smallest
 
@@ -106,8 +115,13 @@ class Results:
         scale: Scale = Scale.RELATIVE,
         method: Method | None = None,
         segment: Literal["new", "returning"] | None = None,
+        stratified: bool = False,
     ) -> Result:
-        """The figures as of now. method: another than the planned one, to look at. Raises NotFound, Invalid."""
+        """The figures as of now. method: another than the planned one, to look at. stratified: as in `Result`; not
+        together with a segment. Raises NotFound, Invalid.
+        """
+        if stratified and segment is not None:
+            raise Invalid("request_invalid", "stratify over both segments, or ask for one", path="stratified")
         experiment, standing = self._known(key)
         plan, stage = self._plan(experiment, standing, scale, method)
         fresh = None if segment is None else SEGMENTS.index(segment)
@@ -120,10 +134,14 @@ class Results:
                 sums={goal.measure.name: merged(sums.by_epoch(number, m)) for m, goal in goals.items()},
                 epochs={goal.measure.name: sums.by_epoch(number, m) for m, goal in goals.items()},
                 weight=_share(standing, number),
+                strata=self._strata(goals, standing, number) if stratified else {},
             )
             for number, arm in enumerate(standing.trial.arms)
         ]
-        card = scorecard([self._metric(experiment, goal) for goal in goals.values()], arms, plan, stage)
+        metrics = [self._metric(experiment, goal, scale, arms[0]) for goal in goals.values()]
+        card = scorecard(metrics, arms, plan, stage, p_before=self._ratios.before(key))
+        if isinstance(card.ratio, SampleRatio):
+            self._ratios.seen(key, card.ratio.p_sequential)
         first, head = next(iter(goals.items()))
         return Result(
             key=key,
@@ -145,6 +163,8 @@ class Results:
             rows=card.rows,
             days_left=self._days_left(standing, plan, head, first),
             segments=self._segments(standing, plan, head, first),
+            harmed=tuple(dict.fromkeys(row.metric for row in card.rows if row.harmed)),
+            stratified=stratified,
         )
 
     def series(self, key: str, metric: str, *, scale: Scale = Scale.RELATIVE) -> tuple[Day, ...]:
@@ -158,7 +178,7 @@ class Results:
             for arm in range(1, len(standing.trial.arms)):
                 pairs = list(zip(until.by_epoch(0, m), until.by_epoch(arm, m), strict=True))
                 control, treatment = merged(one for one, _ in pairs), merged(other for _, other in pairs)
-                answer = compare(control, treatment, _reading(goal.measure), plan, stage)
+                answer = compare(control, treatment, reading_of(goal.measure), plan, stage)
                 units = control.n + treatment.n
                 if units >= self._smallest:
                     told.append(Day(iso(Instant(day * DAY))[:10], standing.trial.arms[arm], units, answer))
@@ -177,12 +197,16 @@ class Results:
         today, by_age = self._clock.now(), {}
         for age, sums in enumerate(self._fold.trials.by_age(standing, m, ages, until=today)):
             control, treatment = _sums_of(sums.get(0)), _sums_of(sums.get(1))
-            by_age[age] = contrast(control, treatment, _reading(goal.measure), plan.scale)
+            by_age[age] = contrast(control, treatment, reading_of(goal.measure), plan.scale)
         return novelty(by_age, alpha=plan.alpha)
 
     def harmed(self, key: str) -> tuple[str, ...]:
         """The guardrails that were crossed, by metric. Raises NotFound."""
-        return tuple(row.metric for row in self.result(key).rows if row.harmed)
+        return self.result(key).harmed
+
+    def units(self, key: str) -> Table:
+        """Every unit's figures, without saying whose: `unit_rows.units_of`. Raises NotFound, Invalid."""
+        return units_of(self._known(key)[1], self._smallest)
 
     def _known(self, key: str) -> tuple[Experiment, Standing]:
         experiment = self._experiments.standing().get(key)
@@ -228,16 +252,32 @@ class Results:
                 return place, goal
         raise Invalid("metric_unknown", f"{experiment.key} does not measure {metric!r}", path="metric")
 
-    def _metric(self, experiment: Experiment, goal: Goal) -> Metric:
+    def _strata(self, goals: Mapping[int, Goal], standing: Standing, arm: int) -> dict[str, tuple[Sums, ...]]:
+        """The sums of each measure in an arm, by segment."""
+        readers = [_Reader(standing, fresh) for fresh in range(len(SEGMENTS))]
+        return {
+            goal.measure.name: tuple(merged(reader.by_epoch(arm, m)) for reader in readers)
+            for m, goal in goals.items()
+        }
+
+    def _metric(self, experiment: Experiment, goal: Goal, scale: Scale, control: Arm) -> Metric:
         name = goal.measure.name
         guardrail = next((one for one in experiment.guardrails if one.metric == name), None)
         return Metric(
             name=name,
-            measure=_reading(goal.measure),
+            measure=reading_of(goal.measure),
             rises=goal.rises if guardrail is None else guardrail.worse == "down",
             guardrail=guardrail is not None and name not in experiment.metrics,
-            tolerated=0.0 if guardrail is None else guardrail.margin,
+            tolerated=0.0 if guardrail is None else guardrail.margin * self._step_of(goal, scale, control),
         )
+
+    def _step_of(self, goal: Goal, scale: Scale, control: Arm) -> float:
+        """What a relative margin of 1 is on the scale: margins are relative to the control."""
+        if scale is not Scale.ABSOLUTE:
+            return 1.0
+        sums = control.sums[goal.measure.name]
+        below = sums.d if goal.measure.per else sums.n
+        return abs(sums.y / below) if below else 0.0
 
     def _told(self, units: int) -> int | None:
         return units if units >= self._smallest else None
@@ -250,7 +290,7 @@ class Results:
     def _days_left(self, standing: Standing, plan: Plan, goal: Goal, m: int) -> float | Refusal | None:
         reader = _Reader(standing)
         pairs = list(zip(reader.by_epoch(0, m), reader.by_epoch(1, m), strict=True))
-        effect = over_epochs(pairs, _reading(goal.measure), plan.scale)
+        effect = over_epochs(pairs, reading_of(goal.measure), plan.scale)
         if isinstance(effect, Refusal):
             return effect
         days = max(1.0, (min(self._clock.now(), standing.until) - standing.since) / DAY)
@@ -262,7 +302,7 @@ class Results:
         for fresh, name in enumerate(SEGMENTS):
             reader = _Reader(standing, fresh)
             control, treatment = merged(reader.by_epoch(0, m)), merged(reader.by_epoch(1, m))
-            dimension[name] = contrast(control, treatment, _reading(goal.measure), plan.scale)
+            dimension[name] = contrast(control, treatment, reading_of(goal.measure), plan.scale)
         return heterogeneity({"known": dimension}, plan)["known"]
 
 
@@ -301,7 +341,7 @@ def _sums_of(one: TrialSums | None) -> Sums:
     return Sums() if one is None else _sums(one.units, one.moments[0])
 
 
-def _reading(measure: Measure) -> Reading:
+def reading_of(measure: Measure) -> Reading:
     """How the statistics read a measure."""
     if measure.per:
         return Reading(kind=Kind.RATIO)
