@@ -28,6 +28,7 @@ from heedful.services.engine import Engine
 from heedful.services.experiments import Assign, Experiments, Results
 from heedful.services.experiments.arms import Applied
 from heedful.services.fit.models import Models
+from heedful.services.flags import EvaluateFlags, Expose, Flags
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -92,6 +93,7 @@ def engine_of(
         stores.records, commits, clock, applies=Applied(placements), currency=settings.metrics.currency
     )
     assign = Assign(experiments, fold, pseudonyms)
+    holdout = Holdout(pseudonyms, settings.holdout)
 
     def refresh() -> None:
         pipelines.refresh()
@@ -112,7 +114,7 @@ def engine_of(
             pipelines=pipelines.of,
             popular=pipelines.popular(),
             placements=placements,
-            holdout=Holdout(pseudonyms, settings.holdout),
+            holdout=holdout,
             keep=KeepDecisions(commits, fold.items, full_share=settings.decisions.full_share),
             gates=gates,
             assign=assign,
@@ -146,6 +148,11 @@ def engine_of(
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
     )
     engine.audit = stores.audit
+    engine.flags = Flags(stores.records, clock, experiments, audit=stores.audit)
+    engine.evaluating = EvaluateFlags(
+        flags=engine.flags, fold=fold, assign=assign, gates=gates, holdout=holdout,
+        expose=Expose(commits, assign), pseudonyms=pseudonyms, clock=clock,
+    )  # fmt: skip
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,
         recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),
