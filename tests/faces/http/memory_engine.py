@@ -41,6 +41,8 @@ class MemoryEngine:
         self.trouble: Exception | None = None
         self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
         self.rights = open_engine().rights
+        whole = open_engine()
+        self.flags, self.evaluating = whole.flags, whole.evaluating
         self.experiments: Any = None
         self.results: Any = None
         self.holding: list[Callable[[], None]] | None = None

@@ -76,9 +76,7 @@ class Expose:
             properties=msgspec.json.encode([[one.experiment, one.arm]]),
             context=gate.carried,
         )
-        record = Record(
-            EventId(f"heedful:{identity}"), subject, now, _UNSAID, _UNSAID, now, encode(event)
-        )
+        record = Record(EventId(f"heedful:{identity}"), subject, now, _UNSAID, _UNSAID, now, encode(event))
 
         def done(outcome: Sequence[Receipt] | HeedfulError) -> None:
             # Refused is what stands there already in other words, or is of somebody who was forgotten.

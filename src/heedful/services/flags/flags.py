@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -73,10 +74,8 @@ class Flags:
         made = (self._definitions.made, self._experiments.made)
         if made != self._made:
             self._made = made
-            try:
+            with suppress(Invalid):  # two processes made a circle between them: what was in force goes on
                 self._ready = _made_ready(flags, experiments)
-            except Invalid:
-                pass  # two processes made a circle between them: what was in force goes on
         return self._ready
 
     @property
@@ -134,9 +133,7 @@ class Flags:
         """Define `key`; in force for the next evaluation, durable on return. The rest as `Definitions.change`."""
         content = msgspec.json.encode(self.checked(key, body))
         change = self._definitions.change
-        return _version(
-            change(key, content, "put", author=author, note=note, expected=expected, actor=actor)
-        )
+        return _version(change(key, content, "put", author=author, note=note, expected=expected, actor=actor))
 
     def delete(
         self, key: str, *, author: str, note: str = "", expected: int | None = None, actor: str = ""
@@ -216,7 +213,9 @@ def _stubs(flags: Iterable[Flag], assigners: Mapping[str, Assigner]) -> dict[str
             if rule.experiment is not None and rule.experiment not in assigners:
                 arms.setdefault(rule.experiment, {}).update(dict.fromkeys(rule.arms))
     return {
-        key: Assigner(Experiment(key=key, arms=tuple(Arm(arm) for arm in [*named, *_SPARE][: max(2, len(named))])))
+        key: Assigner(
+            Experiment(key=key, arms=tuple(Arm(arm) for arm in [*named, *_SPARE][: max(2, len(named))]))
+        )
         for key, named in arms.items()
     }
 
