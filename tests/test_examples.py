@@ -72,7 +72,7 @@ def test_an_import_accounts_for_every_line_and_a_second_adds_nothing() -> None:
     assert second == ("0", "6", "1", "2")
     assert '"code":"subject_missing"' in printed("03")
     assert "DIFFERS" not in printed("03")
-    assert printed("03").count("agrees") == 8
+    assert printed("03").count("agrees") == 10
 
 
 def test_a_cancelled_order_leaves_no_trace() -> None:

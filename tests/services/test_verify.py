@@ -41,6 +41,7 @@ def test_it_agrees_and_counts_what_it_read(tmp_path: Path) -> None:
             "trends",
             "repeats",
             "outcomes",
+            "trials",
             "variants",
             "catalogue",
             "orders",

@@ -40,11 +40,9 @@ class MemoryEngine:
         self.is_ready = True
         self.trouble: Exception | None = None
         self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
-        self.rights = open_engine().rights
         whole = open_engine()
+        self.rights, self.experiments, self.results = whole.rights, whole.experiments, whole.results
         self.flags, self.evaluating = whole.flags, whole.evaluating
-        self.experiments: Any = None
-        self.results: Any = None
         self.holding: list[Callable[[], None]] | None = None
 
     def collect(

@@ -308,7 +308,7 @@ def test_a_fit_learns_from_replay_and_from_what_was_shown_and_judges_by_both(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "heedful.compose.GatherSettings", lambda seed: GatherSettings(questions=1_500, seed=seed)
+        "heedful.compose.beside.GatherSettings", lambda seed: GatherSettings(questions=1_500, seed=seed)
     )
     verdict = fit_beside(stage.where, kind="linear")
     facts = verdict.version.facts

@@ -57,7 +57,7 @@ def choices(shop: Shop, who: str = "ada") -> list[ConsentChange]:
     places = disclose.places(disclose.subjects(Someone(who)))
     return [
         one
-        for stored in shop.engine._log.fetch(places)  # type: ignore[attr-defined]
+        for stored in shop.engine.log.fetch(places)
         for one in changes(decode(stored.record.body), stored.record.at, stored.record.received)
     ]
 

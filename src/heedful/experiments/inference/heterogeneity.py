@@ -20,7 +20,9 @@ from heedful.experiments.inference.plans import RUNNING, Plan, Stage
 from heedful.experiments.inference.special import chi2_tail
 
 
-class Interaction(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Interaction(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="result", tag="interaction"
+):
     """q, df, p: Cochran's. p_corrected: over all dimensions asked. pooled: the effect if it were one,
     weighted by precision. segments: each with its corrected interval, or why it has none.
     """

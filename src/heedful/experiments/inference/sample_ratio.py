@@ -23,7 +23,9 @@ CONCENTRATION = 10_000.0
 _EXACT = 1_000
 
 
-class SampleRatio(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class SampleRatio(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="result", tag="sample_ratio"
+):
     """p: chi-squared. p_sequential: the least p so far of the sequential test. alarm: either is below `ALARM`.
 
     counts: units by arm. expected: by the planned shares.

@@ -176,6 +176,8 @@ def _type(schema: Object, document: Object) -> str:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
         return " or ".join(_type(each, document) for each in schema["anyOf"])
+    if "prefixItems" in schema:
+        return f"[{', '.join(_type(each, document) for each in schema['prefixItems'])}]"
     if schema.get("type") == "array":
         return f"array of {_type(schema.get('items', {}), document)}"
     return str(schema.get("format") or schema.get("type") or "any")

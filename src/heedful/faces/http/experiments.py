@@ -24,6 +24,7 @@ from heedful.services.experiments.results import Day
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.experiment import Experiment, Outcome
 from heedful.vocabulary.outcome import Done
+from heedful.vocabulary.trial import Aggregate
 
 LIMIT = 1 << 20
 """Most bytes of a definition: twenty arms with their values fit."""
@@ -84,6 +85,19 @@ class Stop(msgspec.Struct, forbid_unknown_fields=True):
     note: str = ""
 
 
+class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A measure under the name in the path, which way is better, and what it is in words for people."""
+
+    kinds: tuple[str, ...]
+    aggregate: Aggregate = Aggregate.COUNT
+    hours: int = 72
+    cap: int = 0
+    currency: str = ""
+    per: tuple[str, ...] = ()
+    rises: bool = True
+    what: str = ""
+
+
 class ExperimentList(msgspec.Struct, frozen=True):
     """Every experiment, by key."""
 
@@ -122,7 +136,7 @@ class Novelty(msgspec.Struct, frozen=True):
 
 SHAPES: tuple[type, ...] = (
     Note, Weights, Stage, Stop, ExperimentVersion, ExperimentList, ExperimentVersions, Checks, Series, Goals, Goal,
-    Novelty, Result, Experiment,
+    Novelty, Result, Experiment, Measured,
 )  # fmt: skip
 """What the document describes."""
 
@@ -189,7 +203,7 @@ class Experiments:
                 "list_experiment_metrics", "What experiments can measure", Goals, _ERRORS)),
             Route("PUT", "/v1/experiment-metrics/{name}", self.put_goal, _operation(
                 "put_experiment_metric", "Define what experiments can measure", Goal, (*_BODY, "metric_invalid"),
-                body=openapi.content(dict[str, Any], {"kinds": ["share"], "aggregate": "any", "hours": 24}),
+                body=openapi.content(Measured, {"kinds": ["share"], "aggregate": "any", "hours": 24}),
                 parameters=(_NAME,))),
             Route("GET", one, self.get, _operation(
                 "get_experiment", "Read an experiment", ExperimentVersion, read, parameters=(_NAME,))),

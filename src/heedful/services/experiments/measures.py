@@ -59,7 +59,9 @@ def goal_of(name: str, body: object) -> Goal:
         return msgspec.convert({**own, "measure": {**fields, "name": name}}, Goal)
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `")
-        raise Invalid("metric_invalid", text, path=path.rstrip("`").removeprefix("$.measure.")) from None
+        raise Invalid(
+            "metric_invalid", text, path=path.rstrip("`").removeprefix("$.measure").lstrip(".")
+        ) from None
 
 
 def chosen(names: tuple[str, ...], goals: Mapping[str, Goal]) -> tuple[Goal, ...]:
