@@ -57,7 +57,9 @@ def test_every_route_is_documented_and_nothing_else(
 ) -> None:
     described = {(method, path) for method, path, _ in operations(document)}
     assert described == served(app, engine)
-    assert len(described) == 16 + 1 + 1 + 2 + 4 + 5 + 3 + 7 + 1 + 1 + 4 + 6 + 6 + 3 + 4 + 7 + 5 + 16 + 1 + 6 + 3
+    assert (
+        len(described) == 16 + 1 + 1 + 2 + 4 + 5 + 3 + 7 + 1 + 1 + 4 + 6 + 6 + 3 + 4 + 7 + 5 + 16 + 1 + 6 + 3
+    )
 
 
 def test_every_operation_says_what_it_takes_answers_and_refuses(document: Object) -> None:
@@ -74,7 +76,9 @@ def test_every_operation_says_what_it_takes_answers_and_refuses(document: Object
             if status == "304":
                 continue
             media = next(iter(response["content"]))
-            assert (media == "application/problem+json") is (not foreign and not status.startswith("2")), where
+            assert (media == "application/problem+json") is (not foreign and not status.startswith("2")), (
+                where
+            )
         if operation["security"]:
             assert "401" in operation["responses"], where
         if method in ("POST", "PUT") and path != "/v1/logout":

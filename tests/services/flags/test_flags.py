@@ -130,7 +130,9 @@ def test_a_draft_may_change_its_arms_under_a_flag_that_names_them(engine: Engine
     engine.experiments.put("colours", renamed, author="me")
     assert button(engine, targetingKey="u1").value == "#888"
     engine.experiments.start("colours", lambda _: None, author="me")
-    found = {(one.reason.value, one.value) for one in (button(engine, targetingKey=f"u{n}") for n in range(40))}
+    found = {
+        (one.reason.value, one.value) for one in (button(engine, targetingKey=f"u{n}") for n in range(40))
+    }
     assert found == {("SPLIT", "#888"), ("DEFAULT", "#888")}
 
 
@@ -158,7 +160,7 @@ def test_an_exposure_is_written_once_over_restarts(tmp_path: Path) -> None:
         engine.evaluating._expose._given.clear()
         button(engine, targetingKey="u1")
         assert len(exposures(engine)) == 1
-        assert engine.verify().same
+        assert engine.verify().agrees
         engine.close()
 
 
@@ -218,7 +220,9 @@ def test_a_lot_needs_somebody_and_nothing_else_does(engine: Engine) -> None:
     started(engine)
     engine.flags.put("share", {"rules": [{"serve": "on", "rollout": {"coverage": 1.0}}]}, author="me")
     engine.flags.put("plain", {"default": "on"}, author="me")
-    first = {"rules": [{"condition": {"beta": True}, "serve": "on"}, {"serve": "on", "rollout": {"coverage": 1}}]}
+    first = {
+        "rules": [{"condition": {"beta": True}, "serve": "on"}, {"serve": "on", "rollout": {"coverage": 1}}]
+    }
     engine.flags.put("first", first, author="me")
     for context in ({}, {"targetingKey": ""}, {"id": "u1"}):
         missing = {one.key: one.error for one in engine.evaluating.all(asked_of(context)).evaluations}

@@ -15,6 +15,7 @@ from heedful.faces.cli import (
     consent,
     demo,
     disclose,
+    flags,
     keys,
     models,
     people,
@@ -68,6 +69,7 @@ def build(opener: Opener) -> typer.Typer:
     app.add_typer(vault.app, name="vault")
     app.add_typer(requests.app, name="requests")
     app.add_typer(privacy.app, name="privacy")
+    app.add_typer(flags.app, name="flags")
     return app
 
 
