@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from heedful.compose.consenting import consenting
+from heedful.compose.flags import flags_over
 from heedful.compose.pipelines import Pipelines
 from heedful.compose.rights import rights_over
 from heedful.compose.state import empty_fold
@@ -28,7 +29,6 @@ from heedful.services.engine import Engine
 from heedful.services.experiments import Assign, Experiments, Results
 from heedful.services.experiments.arms import Applied
 from heedful.services.fit.models import Models
-from heedful.services.flags import EvaluateFlags, Expose, Flags
 from heedful.services.holdout import Holdout
 from heedful.services.keep import KeepDecisions
 from heedful.services.measure import Measure
@@ -148,10 +148,9 @@ def engine_of(
         empty_fold=lambda: empty_fold(log, Claims(), pseudonyms, settings),
     )
     engine.audit = stores.audit
-    engine.flags = Flags(stores.records, clock, experiments, audit=stores.audit)
-    engine.evaluating = EvaluateFlags(
-        flags=engine.flags, fold=fold, assign=assign, gates=gates, holdout=holdout,
-        expose=Expose(commits, assign), pseudonyms=pseudonyms, clock=clock,
+    engine.flags, engine.evaluating = flags_over(
+        records=stores.records, audit=stores.audit, experiments=experiments, assign=assign, gates=gates,
+        holdout=holdout, commits=commits, fold=fold, pseudonyms=pseudonyms, clock=clock,
     )  # fmt: skip
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places", None), fold=fold, commits=commits, records=stores.records,

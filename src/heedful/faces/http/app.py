@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from secrets import token_bytes
 from typing import Any
@@ -88,7 +88,34 @@ def build(
             document.append(described(framework))
         return document[0]
 
-    for route in (
+    for route in _framed(engine, gate, meters, door, ofrep, whole):
+        framework.add_api_route(
+            route.path,
+            _guarded(route.endpoint, rule_of(route.method, route.path), guard),
+            methods=[route.method],
+            openapi_extra=route.document,
+            operation_id=route.document["operationId"],
+            response_class=Response,
+        )
+    framework.add_exception_handler(HTTPException, _unrouted)
+    for kind in (Problem, HeedfulError, Exception):
+        framework.add_exception_handler(kind, _refused)
+    framework.add_exception_handler(Disconnected, _gone)
+    return Dispatcher(
+        hot_routes(engine, gate, meters, guard, door, ofrep), framework, meters, access_log=access_log
+    )
+
+
+def _framed(
+    engine: Engine,
+    gate: Gate,
+    meters: Meters,
+    door: Door | None,
+    ofrep: Ofrep,
+    whole: Callable[[], dict[str, Any]],
+) -> Sequence[Route]:
+    """The routes behind the framework. whole: the document."""
+    return (
         *Items(engine, gate, meters).routes(),
         *Decisions(engine).routes(),
         *Measuring(engine, meters).routes(),
@@ -105,21 +132,6 @@ def build(
         Route("GET", f"{EVENTS}/{{ticket}}", ofrep.listen, ofrep_document.LISTEN),
         *WellKnown().routes(),
         *Operations(engine, meters, whole).routes(),
-    ):
-        framework.add_api_route(
-            route.path,
-            _guarded(route.endpoint, rule_of(route.method, route.path), guard),
-            methods=[route.method],
-            openapi_extra=route.document,
-            operation_id=route.document["operationId"],
-            response_class=Response,
-        )
-    framework.add_exception_handler(HTTPException, _unrouted)
-    for kind in (Problem, HeedfulError, Exception):
-        framework.add_exception_handler(kind, _refused)
-    framework.add_exception_handler(Disconnected, _gone)
-    return Dispatcher(
-        hot_routes(engine, gate, meters, guard, door, ofrep), framework, meters, access_log=access_log
     )
 
 
