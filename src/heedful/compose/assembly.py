@@ -89,8 +89,9 @@ def engine_of(
     )
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
+    applied = Applied(placements)
     experiments = Experiments(
-        stores.records, commits, clock, applies=Applied(placements), currency=settings.metrics.currency
+        stores.records, commits, clock, applies=applied, currency=settings.metrics.currency
     )
     assign = Assign(experiments, fold, pseudonyms)
     holdout = Holdout(pseudonyms, settings.holdout)
@@ -149,6 +150,7 @@ def engine_of(
     )
     engine.audit = stores.audit
     engine.flags, engine.evaluating = flags_over(
+        applied=applied,
         records=stores.records, audit=stores.audit, experiments=experiments, assign=assign, gates=gates,
         holdout=holdout, commits=commits, fold=fold, pseudonyms=pseudonyms, clock=clock,
     )  # fmt: skip

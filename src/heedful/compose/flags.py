@@ -6,6 +6,7 @@ from heedful.log.commit import GroupCommit
 from heedful.records.audit import Audit
 from heedful.records.records import Records
 from heedful.services.experiments import Assign, Experiments
+from heedful.services.experiments.arms import Applied
 from heedful.services.flags import EvaluateFlags, Expose, Flags
 from heedful.services.gates import Gates
 from heedful.services.holdout import Holdout
@@ -16,6 +17,7 @@ from heedful.vocabulary.time import Clock
 
 def flags_over(
     *,
+    applied: Applied,
     records: Records,
     audit: Audit | None,
     experiments: Experiments,
@@ -27,8 +29,9 @@ def flags_over(
     pseudonyms: Pseudonyms,
     clock: Clock,
 ) -> tuple[Flags, EvaluateFlags]:
-    """The definitions, and what evaluates them."""
+    """The definitions, and what evaluates them. applied: sees whether experiments can start, also on flags."""
     flags = Flags(records, clock, experiments, audit=audit)
+    applied.arms_of_flag = flags.arms_of
     evaluating = EvaluateFlags(
         flags=flags,
         fold=fold,

@@ -124,6 +124,23 @@ def test_an_experiment_draws_only_while_it_runs_and_what_was_rolled_out_is_for_a
     assert button(engine, targetingKey="u2", consent=refused).variant == "blue"
 
 
+def test_an_experiment_starts_once_its_flag_has_a_rule_for_it(engine: Engine) -> None:
+    engine.experiments.put("colours", COLOURS, author="me")
+
+    def target() -> str:
+        (check,) = (one for one in engine.experiments.checks("colours") if one.name == "target")
+        assert check.ok is not bool(check.why)
+        return check.why
+
+    assert "no flag 'button'" in target()
+    engine.flags.put("button", {"default": "on"}, author="me")
+    assert "no rule" in target()
+    with pytest.raises(Invalid):
+        engine.experiments.start("colours", lambda _: None, author="me")
+    engine.flags.put("button", BUTTON, author="me")
+    assert target() == ""
+
+
 def test_a_draft_may_change_its_arms_under_a_flag_that_names_them(engine: Engine) -> None:
     drafted(engine)
     renamed = {**COLOURS, "arms": [{"key": "control"}, {"key": "green"}]}

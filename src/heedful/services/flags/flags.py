@@ -95,6 +95,13 @@ class Flags:
         """The version in force. Raises NotFound."""
         return _version(self._definitions.get(key))
 
+    def arms_of(self, key: str, experiment: str) -> frozenset[str] | None:
+        """The arms of an experiment that the rules of a flag name; None where there is no such flag."""
+        flag = self._definitions.standing().get(key)
+        if flag is None:
+            return None
+        return frozenset(arm for rule in flag.rules if rule.experiment == experiment for arm in rule.arms)
+
     def versions(self, key: str, *, before: int | None = None) -> tuple[FlagVersion, ...]:
         """The newest 100 versions below `before`, newest first, deletions too. Raises NotFound if none was."""
         return tuple(map(_version, self._definitions.versions(key, before=before)))
