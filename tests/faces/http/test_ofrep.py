@@ -286,6 +286,11 @@ def test_streams_are_counted_and_end(runs: Runs) -> None:
         streams.enter("c")
     streams.leave("a")
     streams.enter("c")
+    free = Streams(lambda: "one", most=3, at_a_place=1)
+    for _ in range(3):
+        free.enter("")
+    with pytest.raises(Overloaded):
+        free.enter("")
 
     async def ends() -> list[bytes]:
         short = Streams(lambda: "one", keep_alive=0.001)

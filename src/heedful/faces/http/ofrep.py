@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from heedful.experiments.flags import ErrorCode, Evaluation, is_current
 from heedful.faces.engine import Engine
 from heedful.faces.http import origins
-from heedful.faces.http.addresses import Network, place
+from heedful.faces.http.addresses import Network, here, place
 from heedful.faces.http.authorization import caller_of, check_origin
 from heedful.faces.http.connections import STREAM
 from heedful.faces.http.dispatch import refusal
@@ -134,6 +134,7 @@ class Ofrep:
         if key.origins:
             check_origin(key, headers)
         where = place(scope, self._trusted)
+        where = "" if here(where) else where  # an untold proxy on this machine would be counted for everybody
         try:
             self.streams.enter(where)
         except HeedfulError as error:

@@ -60,8 +60,9 @@ class Streams:
         return len(self._waiting)
 
     def enter(self, place: str) -> None:
-        """Count a stream from `place`. Raises Overloaded."""
-        if self._places.total() >= self._most or self._places[place] >= self._at_a_place:
+        """Count a stream from `place`, "" for one that is not counted by itself. Raises Overloaded."""
+        crowded = place != "" and self._places[place] >= self._at_a_place
+        if crowded or self._places.total() >= self._most:
             raise Overloaded("Too many pages listen already.", retry_after=30)
         self._places[place] += 1
 
