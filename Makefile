@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SERVE_ARGS ?=
 
-.PHONY: demo test check serve bench peers kafka clean
+.PHONY: demo test check serve bench peers kafka openfeature clean
 
 demo: .venv/ready
 	$(BIN)/heedful demo $(DEMO_ARGS)
@@ -36,8 +36,19 @@ kafka: .kafka/ready
 	mvn --quiet --batch-mode --file deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka
 	@touch $@
 
+# The OpenFeature SDKs and OFREP providers for JavaScript and Python, for the tests that run them against a server.
+openfeature: .openfeature/ready
+.openfeature/ready: deploy/openfeature/package.json deploy/openfeature/package-lock.json deploy/openfeature/requirements.txt
+	mkdir -p .openfeature
+	cp deploy/openfeature/package.json deploy/openfeature/package-lock.json .openfeature/
+	cd .openfeature && npm ci --no-audit --no-fund --loglevel=error
+	test -x .openfeature/python/bin/python || $(PYTHON) -m venv .openfeature/python
+	.openfeature/python/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r deploy/openfeature/requirements.txt
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .openfeature .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # The environment: everything pinned with hashes, then Heedful itself from this folder.
 .venv/ready: constraints.txt pyproject.toml

@@ -33,6 +33,7 @@ from heedful.records.audit import Audit
 from heedful.records.keys import KeyKind, Keys
 from heedful.records.memory import MemoryRecords
 from heedful.services.experiments import Experiments, Results
+from heedful.services.flags import EvaluateFlags, Flags
 from heedful.services.placements import Placements, Preview
 from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer, EventFate
@@ -69,6 +70,8 @@ class ConstantEngine:
     rights: Rights
     experiments: Experiments
     results: Results
+    flags: Flags
+    evaluating: EvaluateFlags
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys

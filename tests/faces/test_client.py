@@ -153,3 +153,24 @@ def test_settings_that_cannot_be_are_said(text: str, tmp_path: Path) -> None:
     assert str(refused.value)
     (tmp_path / "settings.toml").unlink()
     Heedful(tmp_path).close()  # nothing holds the folder
+
+
+def test_flags_have_the_same_verbs_in_process() -> None:
+    with Heedful(":memory:") as client:
+        on = {"id": "ada", "condition": {"id": "ada"}, "serve": "on"}
+        assert client.put_flag("new", rules=[on]).version == 1
+        assert client.flag_value("new", None, "ada") is True
+        assert client.flag_value("new", None, "bo") is False
+        assert client.flag_value("nothing", "mine", "ada") == "mine"
+        assert client.switch_flag("new", on=False).version == 2
+        assert client.flag_value("new", "mine", "ada") == "mine"
+        assert client.rollback_flag("new", 1).version == 3
+        found = client.evaluate_flags(anonymous_id="a-1", context={"country": "DE"})
+        assert {key: one.reason for key, one in found.items()} == {"new": "DEFAULT"}
+        assert client.evaluate_flag("new", "ada").variant == "on"
+        assert [one.key for one in client.flags()] == ["new"]
+        assert client.flag("new").version == 3
+        assert client.delete_flag("new").deleted
+        assert len(client.flag_versions("new")) == 4
+        with pytest.raises(Invalid):
+            client.evaluate_flags(context={"targetingKey": 7})

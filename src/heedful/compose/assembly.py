@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heedful.compose.consenting import consenting
 from heedful.compose.experimenting import experimenting
+from heedful.compose.flags import flags_over
 from heedful.compose.forgetting import Kept, forgetting_over
 from heedful.compose.pipelines import Pipelines
 from heedful.compose.rights import rights_over
@@ -29,6 +30,7 @@ from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.engine import Engine
 from heedful.services.experiments import Assign
+from heedful.services.experiments.arms import Applied
 from heedful.services.fit.models import Models
 from heedful.services.forget.erasures import Chain
 from heedful.services.gates import Gates
@@ -96,7 +98,8 @@ def engine_of(
     )  # fmt: skip
     recall = Recall(fold=fold, reasons=Reasons(pipelines.names, fold.catalogue, fold.items))
     placements = Placements(stores.records, clock, sources=pipelines.names, audit=stores.audit)
-    experiments, results, guard = experimenting(stores, commits, fold, placements, settings, clock)
+    applied = Applied(placements)
+    experiments, results, guard = experimenting(stores, commits, fold, applied, settings, clock)
     assign = Assign(experiments, fold, pseudonyms)
     asking = _answering(fold, pipelines, placements, commits, gates, assign, pseudonyms, clock, settings)
     engine = Engine(
@@ -119,6 +122,11 @@ def engine_of(
     engine.audit = stores.audit
     engine.forgetting = forgetting
     engine.guarding = guard
+    engine.flags, engine.evaluating = flags_over(
+        applied=applied, records=stores.records, audit=stores.audit, experiments=experiments, assign=assign,
+        gates=gates, holdout=Holdout(pseudonyms, settings.holdout), commits=commits, fold=fold,
+        pseudonyms=pseudonyms, clock=clock,
+    )  # fmt: skip
     engine.rights = rights_over(
         log=log, places=getattr(inner, "places_of", None), fold=fold, commits=commits, records=stores.records,
         recall=recall, shelf=shelf, pseudonyms=pseudonyms, purposes=Purposes(settings.privacy.purposes),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from heedful.log.commit import GroupCommit
 from heedful.services.experiments import Experiments, Guard, Ratios, Results
 from heedful.services.experiments.arms import Applied
-from heedful.services.placements import Placements
 from heedful.views.fold import Fold
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import Clock
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def experimenting(
-    stores: Stores, commits: GroupCommit, fold: Fold, placements: Placements, settings: Settings, clock: Clock
+    stores: Stores, commits: GroupCommit, fold: Fold, applied: Applied, settings: Settings, clock: Clock
 ) -> tuple[Experiments, Results, Guard]:
     """The services of experiments over one fold."""
     experiments = Experiments(
         stores.records,
         commits,
         clock,
-        applies=Applied(placements),
+        applies=applied,
         audit=stores.audit,
         currency=settings.metrics.currency,
     )

@@ -11,11 +11,13 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from heedful.experiments.flags import Evaluation
 from heedful.experiments.inference.answers import Method, Scale
 from heedful.services.engine import Engine
 from heedful.services.experiments import ExperimentVersion, Result
 from heedful.services.experiments.life import Check
 from heedful.services.experiments.results import Day
+from heedful.services.flags import Asked, FlagVersion, asked_of
 from heedful.services.placements import PlacementVersion, Preview
 from heedful.services.verify import Verification
 from heedful.vocabulary.collection import CollectAnswer
@@ -257,6 +259,79 @@ class Client:
         self.engine.decide(request, outcome.append)
         return _only(outcome)
 
+    def put_flag(self, key: str, *, note: str = "", **fields: Any) -> FlagVersion:
+        """Define a flag: the fields of `Flag`, rules in wire form. In force when this returns.
+
+        Raises Invalid, which names the path.
+        """
+        return self.engine.flags.put(key, fields, author=SOURCE, note=note)
+
+    def switch_flag(self, key: str, *, on: bool, note: str = "") -> FlagVersion:
+        """Define a flag as it is, but switched on or off; off leaves it to the code. Raises NotFound, Invalid."""
+        found = self.engine.flags.get(key)
+        if found.flag is None:
+            raise Invalid("flag_invalid", f"{key!r} was written by a later version of this program")
+        body = {**msgspec.to_builtins(found.flag), "enabled": on}
+        return self.engine.flags.put(key, body, author=SOURCE, note=note, expected=found.version)
+
+    def flag(self, key: str) -> FlagVersion:
+        """The version in force. Raises NotFound."""
+        return self.engine.flags.get(key)
+
+    def flags(self) -> Sequence[FlagVersion]:
+        """Every flag that is defined, by key."""
+        return self.engine.flags.list()
+
+    def flag_versions(self, key: str) -> Sequence[FlagVersion]:
+        """The newest 100 versions, newest first. Raises NotFound."""
+        return self.engine.flags.versions(key)
+
+    def delete_flag(self, key: str, *, note: str = "") -> FlagVersion:
+        """Take a flag away. Raises NotFound."""
+        return self.engine.flags.delete(key, author=SOURCE, note=note)
+
+    def rollback_flag(self, key: str, version: int, *, note: str = "") -> FlagVersion:
+        """Bring a version back. Raises NotFound, Invalid."""
+        return self.engine.flags.rollback(key, version, author=SOURCE, note=note)
+
+    def evaluate_flag(
+        self,
+        key: str,
+        user_id: str | None = None,
+        *,
+        anonymous_id: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Evaluation:
+        """What a flag is for somebody. It counts as used: arms of experiments are exposures.
+
+        Never fails for what the flag is: then `error` says why. Raises Invalid for a context that is none.
+        """
+        return self.engine.evaluating.one(key, _asked(user_id, anonymous_id, context))
+
+    def flag_value(
+        self,
+        key: str,
+        default: Any,
+        user_id: str | None = None,
+        *,
+        anonymous_id: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The value of a flag for somebody, or `default` where it leaves it to the code or went wrong."""
+        found = self.evaluate_flag(key, user_id, anonymous_id=anonymous_id, context=context)
+        return default if found.variant is None else found.value
+
+    def evaluate_flags(
+        self,
+        user_id: str | None = None,
+        *,
+        anonymous_id: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Evaluation]:
+        """Every flag for somebody, by key. None counts as used. Raises Invalid for a context that is none."""
+        whole = self.engine.evaluating.all(_asked(user_id, anonymous_id, context))
+        return {one.key: one for one in whole.evaluations}
+
     def verify(self) -> Verification:
         """Fold the log from zero and compare digests with the live state, view by view."""
         return self.engine.verify()
@@ -281,6 +356,11 @@ class Client:
 
     def _call(self, method: str, **fields: Any) -> CollectAnswer:
         return self.send(method, {_camel(name): value for name, value in fields.items()})
+
+
+def _asked(user_id: str | None, anonymous_id: str | None, context: Mapping[str, Any] | None) -> Asked:
+    named = {"targetingKey": user_id or anonymous_id, "userId": user_id, "anonymousId": anonymous_id}
+    return asked_of({**(context or {}), **{name: one for name, one in named.items() if one is not None}})
 
 
 def _question(user_id: str | None, question: Mapping[str, Any]) -> RecommendRequest:

@@ -8,6 +8,7 @@ from typing import Protocol
 from heedful.records.audit import Audit
 from heedful.records.keys import Keys
 from heedful.services.experiments import Experiments, Results
+from heedful.services.flags import EvaluateFlags, Flags
 from heedful.services.placements import Placements, Preview
 from heedful.services.rights.rights import Rights
 from heedful.vocabulary.collection import CollectAnswer
@@ -44,6 +45,14 @@ class Engine(Protocol):
     @property
     def results(self) -> Results:
         """What came of experiments."""
+
+    @property
+    def flags(self) -> Flags:
+        """The definitions of flags. Their verbs raise what they fail with at once."""
+
+    @property
+    def evaluating(self) -> EvaluateFlags:
+        """What flags are for somebody."""
 
     def preview(self, request: RecommendRequest, draft: object) -> Preview:
         """What a draft of a placement would answer, beside what is in force. Raises Invalid."""

@@ -18,6 +18,7 @@ from heedful.records.people import People, Person
 from heedful.records.sessions import Sessions
 from heedful.records.signing import Signer, signer
 from heedful.records.subject_keys import SubjectKey, SubjectKeys, SubjectTokens
+from heedful.records.tickets import Tickets
 from heedful.vault.anonymous import AnonymousIds
 from heedful.vault.secret import installation_secret
 from heedful.vocabulary.access import Role
@@ -84,6 +85,11 @@ class Administer:
     def signer(self) -> Signer:
         """Signs heads of the audit. Raises SettingsError where the folder's secret is missing."""
         return signer(self._secret, "audit")
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """Gives and reads tickets. Raises SettingsError where the folder's secret is missing."""
+        return Tickets(self._secret)
 
     @cached_property
     def _secret(self) -> bytes:

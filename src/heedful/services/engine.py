@@ -22,6 +22,7 @@ from heedful.services.decide import Decide
 from heedful.services.describe import Describe
 from heedful.services.experiments import Experiments, Guard, Results
 from heedful.services.fit.models import Models
+from heedful.services.flags import EvaluateFlags, Flags
 from heedful.services.forget.forget import Forget
 from heedful.services.gates import Gates
 from heedful.services.measure import Measure
@@ -80,6 +81,8 @@ class Engine:
     audit: Audit | None = None
     """What changes of definitions are told to; None where nothing is kept."""
     rights: Rights
+    flags: Flags
+    evaluating: EvaluateFlags
     retaining: Retain | None = None
     forgetting: Forget
     guarding: Guard

@@ -46,6 +46,7 @@ class MemoryEngine:
         self.placements = Placements(MemoryRecords(), FixedClock(Instant(0)), sources=("sessions", "next"))
         whole = open_engine()
         self.rights, self.experiments, self.results = whole.rights, whole.experiments, whole.results
+        self.flags, self.evaluating = whole.flags, whole.evaluating
         self.holding: list[Callable[[], None]] | None = None
 
     def collect(

@@ -18,7 +18,7 @@ from heedful.experiments.assignment.hashing import bucket
 from heedful.experiments.assignment.queries import TooCostly
 from heedful.experiments.assignment.sticky import Kept
 from heedful.experiments.assignment.targeting import FlagValue, Subject, Targeting, passes
-from heedful.experiments.assignment.units import unit_of
+from heedful.experiments.assignment.units import Unit, unit_of
 from heedful.vocabulary.errors import Invalid
 from heedful.vocabulary.flag import Flag, FlagRule, Rollout
 
@@ -52,7 +52,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     variant: None leaves it to the code, and `value` means nothing then. assignments: of the experiments that
     were asked on the way, prerequisites' too; those with `inside` are exposures once the value is used.
-    metadata: plain values for the wire.
+    metadata: plain values for the wire. nameless: nothing decided, and a lot was not drawn because the context
+    names nobody that it could be drawn for.
     """
 
     key: str
@@ -63,6 +64,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     assignments: tuple[Assignment, ...] = ()
     error: ErrorCode | None = None
     details: str = ""
+    nameless: bool = False
 
     @property
     def wire_reason(self) -> str:
@@ -155,7 +157,7 @@ class Flags:
     def _by_rules(
         self, ready: _ReadyFlag, subject: Subject, value_of: FlagValue, assignments: list[Assignment]
     ) -> Evaluation:
-        flag = ready.flag
+        flag, nameless = ready.flag, False
         for each in ready.rules:
             rule = each.rule
             if not met(each.prerequisites, value_of) or not passes(rule.filters, subject.attributes):
@@ -168,14 +170,17 @@ class Flags:
                         Reason.TARGETING_MATCH if each.is_targeted or rule.rollout is None else Reason.SPLIT
                     )
                     return _found(flag, rule.serve, reason, rule.id, assignments)
+                nameless = nameless or _unit(rule.rollout, subject) is None
                 continue
             assignment = self._assigners[rule.experiment or ""].assign(subject, value_of)
             assignments.append(assignment)
+            nameless = nameless or assignment.why is Why.NO_UNIT
             takes_part = assignment.inside or assignment.why is Why.ROLLED_OUT
             if takes_part and (variant := rule.arms.get(assignment.arm)) is not None:
                 return _found(flag, variant, Reason.SPLIT, rule.id, assignments, assignment)
         reason = Reason.DEFAULT if ready.rules or ready.prerequisites else Reason.STATIC
-        return _found(flag, flag.default, reason, "", assignments)
+        found = _found(flag, flag.default, reason, "", assignments)
+        return msgspec.structs.replace(found, nameless=True) if nameless else found
 
 
 def _failed(key: str, code: ErrorCode, details: str) -> Evaluation:
@@ -213,8 +218,7 @@ def _rolled_out(key: str, rollout: Rollout, subject: Subject) -> bool:
     """Whether `subject` falls into the share; a coverage of 0 is nobody, and one of 1 everybody with a unit."""
     if rollout.range is None and rollout.coverage == 0:
         return False
-    fallback = rollout.fallback_attribute if subject.sticky is not None else None
-    unit = unit_of(subject.attributes, rollout.hash_attribute, fallback)
+    unit = _unit(rollout, subject)
     if unit is None:
         return False
     n = bucket(key if rollout.seed is None else rollout.seed, unit.text, rollout.hash_version)
@@ -223,6 +227,11 @@ def _rolled_out(key: str, rollout: Rollout, subject: Subject) -> bool:
     if rollout.range is not None:
         return rollout.range[0] <= n < rollout.range[1]
     return rollout.coverage is not None and n <= rollout.coverage
+
+
+def _unit(rollout: Rollout, subject: Subject) -> Unit | None:
+    fallback = rollout.fallback_attribute if subject.sticky is not None else None
+    return unit_of(subject.attributes, rollout.hash_attribute, fallback)
 
 
 def _check_arms(flag: Flag, assigners: Mapping[str, Assigner]) -> None:

@@ -16,6 +16,7 @@ from heedful.faces.cli import (
     demo,
     disclose,
     experiment_results,
+    flags,
     forget,
     keys,
     models,
@@ -72,6 +73,7 @@ def build(opener: Opener) -> typer.Typer:
     app.add_typer(vault.app, name="vault")
     app.add_typer(requests.app, name="requests")
     app.add_typer(privacy.app, name="privacy")
+    app.add_typer(flags.app, name="flags")
     return app
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from secrets import token_bytes
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from heedful.faces.engine import Engine
-from heedful.faces.http import api_keys, auditing, openapi, origins, people, session
+from heedful.faces.http import api_keys, auditing, ofrep_document, openapi, origins, people, session
 from heedful.faces.http.anonymous import anonymous
 from heedful.faces.http.api_keys import ApiKeys
 from heedful.faces.http.asking import for_items, for_variants
@@ -26,12 +27,16 @@ from heedful.faces.http.door import Door
 from heedful.faces.http.exchange import Disconnected, Handler, Headers, Receive, Reply, Scope
 from heedful.faces.http.experiments import SHAPES as EXPERIMENT_SHAPES
 from heedful.faces.http.experiments import Experiments
+from heedful.faces.http.flags import SHAPES as FLAG_SHAPES
+from heedful.faces.http.flags import FlagRoutes
 from heedful.faces.http.forgetting import Forgetting
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.items import Items
 from heedful.faces.http.me import ForgetEventCall, ForgetMeCall, LessCall, Mine, Receipted
 from heedful.faces.http.measuring import Measuring
 from heedful.faces.http.metrics import Meters
+from heedful.faces.http.ofrep import EVALUATE, EVENTS, Ofrep, in_its_words
+from heedful.faces.http.openapi import Route
 from heedful.faces.http.opendsr import OpenDsrRoutes
 from heedful.faces.http.operations import Live, Operations, Ready
 from heedful.faces.http.people import PeopleRoutes
@@ -39,6 +44,8 @@ from heedful.faces.http.placements import Placements, PreviewCall, Rollback
 from heedful.faces.http.privacy import MoveCall, Privacy, RightsCall, RightsList, RightsSteps
 from heedful.faces.http.problem import Problem
 from heedful.faces.http.session import Session
+from heedful.faces.http.streams import Streams
+from heedful.records.tickets import Tickets
 from heedful.services.placements import PlacementList, PlacementVersions, Preview
 from heedful.services.rights.opendsr import SubjectRequest
 from heedful.services.rights.person import Known
@@ -67,6 +74,7 @@ def build(
     gate = gate or Gate()
     guard = guard or (Guard(lambda: engine.keys) if door is None else door.guard)
     meters = Meters(engine)
+    ofrep = ofrep_of(engine, gate, door)
     framework = FastAPI(
         title=openapi.TITLE,
         version=_version(),
@@ -82,23 +90,7 @@ def build(
             document.append(described(framework))
         return document[0]
 
-    for route in (
-        *Items(engine, gate, meters).routes(),
-        *Decisions(engine).routes(),
-        *Measuring(engine, meters).routes(),
-        *Placements(engine, gate).routes(),
-        *Session(door, gate).routes(),
-        *PeopleRoutes(door, gate).routes(),
-        *ApiKeys(door, gate).routes(),
-        *Auditing(door, gate).routes(),
-        *Privacy(engine, gate).routes(),
-        *Mine(engine, gate).routes(),
-        *OpenDsrRoutes(engine, gate).routes(),
-        *Experiments(engine, gate).routes(),
-        *WellKnown().routes(),
-        *Forgetting(engine, gate).routes(),
-        *Operations(engine, meters, whole).routes(),
-    ):
+    for route in _framed(engine, gate, meters, door, ofrep, whole):
         framework.add_api_route(
             route.path,
             _guarded(route.endpoint, rule_of(route.method, route.path), guard),
@@ -111,14 +103,52 @@ def build(
     for kind in (Problem, HeedfulError, Exception):
         framework.add_exception_handler(kind, _refused)
     framework.add_exception_handler(Disconnected, _gone)
-    return Dispatcher(hot_routes(engine, gate, meters, guard, door), framework, meters, access_log=access_log)
+    return Dispatcher(
+        hot_routes(engine, gate, meters, guard, door, ofrep), framework, meters, access_log=access_log
+    )
+
+
+def _framed(
+    engine: Engine,
+    gate: Gate,
+    meters: Meters,
+    door: Door | None,
+    ofrep: Ofrep,
+    whole: Callable[[], dict[str, Any]],
+) -> Sequence[Route]:
+    """The routes behind the framework. whole: the document."""
+    return (
+        *Items(engine, gate, meters).routes(),
+        *Decisions(engine).routes(),
+        *Measuring(engine, meters).routes(),
+        *Placements(engine, gate).routes(),
+        *Session(door, gate).routes(),
+        *PeopleRoutes(door, gate).routes(),
+        *ApiKeys(door, gate).routes(),
+        *Auditing(door, gate).routes(),
+        *Privacy(engine, gate).routes(),
+        *Mine(engine, gate).routes(),
+        *OpenDsrRoutes(engine, gate).routes(),
+        *Experiments(engine, gate).routes(),
+        *FlagRoutes(engine, gate, ofrep.streams.look).routes(),
+        Route("GET", f"{EVENTS}/{{ticket}}", ofrep.listen, ofrep_document.LISTEN),
+        *WellKnown().routes(),
+        *Forgetting(engine, gate).routes(),
+        *Operations(engine, meters, whole).routes(),
+    )
 
 
 def hot_routes(
-    engine: Engine, gate: Gate, meters: Meters, guard: Guard, door: Door | None = None
+    engine: Engine,
+    gate: Gate,
+    meters: Meters,
+    guard: Guard,
+    door: Door | None = None,
+    ofrep: Ofrep | None = None,
 ) -> dict[str, HotRoute]:
     """The routes that must be fast, by path."""
     collecting = Collecting(engine, gate, meters, guard)
+    ofrep = ofrep or ofrep_of(engine, gate, door)
     gives = anonymous(door, gate)
     routes = {}
 
@@ -150,7 +180,22 @@ def hot_routes(
     }
     for path, post in asking.items():
         routes[path] = route(path, {"POST": post, "OPTIONS": preflight})
+    for path, name, post in (
+        (EVALUATE, EVALUATE, ofrep.all),
+        (f"{EVALUATE}/", f"{EVALUATE}/{{key}}", ofrep.one),
+    ):
+        guarded = in_its_words(_guarded_hot(post, rule_of("POST", name), guard), name)
+        rule_of("OPTIONS", name)
+        handlers = {"POST": origins.shared(guarded, lambda: engine.keys), "OPTIONS": preflight}
+        routes[path] = HotRoute(name, handlers, meters.route(name))
     return routes
+
+
+def ofrep_of(engine: Engine, gate: Gate, door: Door | None) -> Ofrep:
+    """What answers `/ofrep/v1`. Without a door its tickets end with the process."""
+    streams = Streams(lambda: engine.evaluating.configuration)
+    tickets = Tickets(token_bytes(32)) if door is None else door.administer.tickets
+    return Ofrep(engine, gate, tickets, streams, () if door is None else door.trusted)
 
 
 def _guarded(endpoint: Callable[..., Any], rule: Rule, guard: Guard) -> Callable[..., Any]:
@@ -189,10 +234,11 @@ def described(framework: FastAPI) -> dict[str, Any]:
         PlacementVersions, Preview, Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
         LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
         GpcSupport, ConsentAnswer,
-        *EXPERIMENT_SHAPES,
+        *EXPERIMENT_SHAPES, *FLAG_SHAPES,
         ForgetRequest, Receipt, ErasureStatus, ErasureList,
     )  # fmt: skip
-    return openapi.merged(own, shapes)
+    hot = openapi.merged(own, (*shapes, *ofrep_document.SHAPES))
+    return {**hot, "paths": {**ofrep_document.paths(), **hot["paths"]}}
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ import msgspec
 
 from heedful.faces.http import cookies
 from heedful.faces.http.addresses import Network, here, local, place
-from heedful.faces.http.credentials import CHALLENGE, known, presented
+from heedful.faces.http.credentials import API_KEY, CHALLENGE, known, presented
 from heedful.faces.http.exchange import Headers, Scope
 from heedful.faces.http.limits import Limits
 from heedful.faces.http.problem import Problem, problem_of
@@ -50,6 +50,7 @@ class Rule(msgspec.Struct, frozen=True):
     people: whether a person who is logged in may use it.
     subject: whether a write key will do beside the proof of a subject, for that subject's own answers.
     person: for whoever is logged in, with any role, and for no key.
+    page: whether a write key will do without a proof as well, for what a page itself brings to the question.
     own_page: for our own page alone, though nobody is logged in yet.
     own: for the person themself only: whatever the key, a proof of the subject must come with it.
     """
@@ -59,6 +60,7 @@ class Rule(msgspec.Struct, frozen=True):
     in_body: bool = False
     people: bool = True
     subject: bool = False
+    page: bool = False
     person: bool = False
     own_page: bool = False
     own: bool = False
@@ -67,6 +69,7 @@ class Rule(msgspec.Struct, frozen=True):
 OPEN = Rule(None)
 COLLECT = Rule(Grant.EVENTS_WRITE, in_body=True, people=False)
 _ASK = Rule(Grant.RECOMMEND_READ, subject=True)
+_EVALUATE = Rule(Grant.RECOMMEND_READ, page=True)
 _TOLD = Rule(Grant.OPERATIONS_READ, local=True)
 _PERSON = Rule(None, person=True)
 _ADMIN = Rule(Grant.ADMIN)
@@ -78,6 +81,8 @@ _OWN = Rule(Grant.EVENTS_WRITE, people=False, own=True)
 _PRIVACY_READ, _PRIVACY_WRITE = Rule(Grant.PRIVACY_READ), Rule(Grant.PRIVACY_WRITE)
 _PLACEMENT = "/v1/placements/{name}"
 _EXPERIMENT = "/v1/experiments/{name}"
+_FLAG = "/v1/flags/{name}"
+_OFREP = "/ofrep/v1/evaluate/flags"
 _ITEM = "/v1/items/{item_id}"
 
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
@@ -162,6 +167,17 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType({
     ("POST", "/v1/privacy/forget"): _PRIVACY_WRITE,
     ("GET", "/v1/privacy/erasures"): _PRIVACY_READ,
     ("GET", "/v1/privacy/erasures/{id}"): _PRIVACY_READ,
+    ("GET", "/v1/flags"): Rule(Grant.EXPERIMENTS_READ),
+    ("GET", _FLAG): Rule(Grant.EXPERIMENTS_READ),
+    ("PUT", _FLAG): Rule(Grant.EXPERIMENTS_WRITE),
+    ("DELETE", _FLAG): Rule(Grant.EXPERIMENTS_WRITE),
+    ("GET", f"{_FLAG}/versions"): Rule(Grant.EXPERIMENTS_READ),
+    ("POST", f"{_FLAG}/rollback"): Rule(Grant.EXPERIMENTS_WRITE),
+    ("POST", _OFREP): _EVALUATE,
+    ("OPTIONS", _OFREP): OPEN,
+    ("POST", f"{_OFREP}/{{key}}"): _EVALUATE,
+    ("OPTIONS", f"{_OFREP}/{{key}}"): OPEN,
+    ("GET", "/ofrep/v1/events/{ticket}"): OPEN,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): _TOLD,
@@ -277,7 +293,9 @@ class Guard:
         try:
             return self._found(rule, scope, headers)
         except Problem as problem:
-            sent = b"authorization" in headers or self._jar.session_of(headers) is not None
+            sent = (
+                b"authorization" in headers or API_KEY in headers or self._jar.session_of(headers) is not None
+            )
             if problem.status == 401 and problem.code != "key_missing" and sent:
                 self._limits.refused(place(scope, self._trusted))
             raise
@@ -293,6 +311,8 @@ class Guard:
             raise _lacks(rule)
         elif rule.subject and SUBJECT in headers:
             caller = Caller(key=key, subject=self._proven(headers[SUBJECT].decode("latin-1")))
+        elif rule.page:
+            caller = Caller(key=key, subject=self._perhaps(headers))
         else:
             raise Problem(
                 "key_not_allowed",
@@ -301,7 +321,7 @@ class Guard:
                 + (" Or prove the subject, with its token in Heedful-Subject." if rule.subject else ""),
             )
         if key.origins:
-            _check_origin(key, headers)
+            check_origin(key, headers)
         if self._limits is not None:
             where = place(scope, self._trusted) if key.kind is KeyKind.WRITE else ""
             if where and not here(where):  # an untold proxy on this machine would be counted for everybody
@@ -347,6 +367,13 @@ class Guard:
             )
         return self._proven(headers[SUBJECT].decode("latin-1"))
 
+    def _perhaps(self, headers: Headers) -> Subject | None:
+        """Whom the headers prove, None for nobody: where no proof is needed a bad one spoils nothing."""
+        try:
+            return self._proven(headers[SUBJECT].decode("latin-1")) if SUBJECT in headers else None
+        except Problem:
+            return None
+
     def _proven(self, proof: str) -> Subject:
         if proof.startswith("a1.") and self._anonymous is not None:
             identity = self._anonymous.read(proof)
@@ -380,8 +407,10 @@ def _lacks(rule: Rule) -> Problem:
     return Problem("scope_missing", f"This needs the scope {rule.scope}.")
 
 
-def _check_origin(key: Key, headers: Headers) -> None:
-    """A browser names the site that a request comes from; what names none is no browser's page."""
+def check_origin(key: Key, headers: Headers) -> None:
+    """Raise Problem (`origin_not_allowed`) for another site's page than the key is for.
+
+    A browser names the site that a request comes from; what names none is no browser's page."""
     origin = headers.get(b"origin")
     if origin is not None and origin.decode("latin-1") not in key.origins:
         raise Problem("origin_not_allowed", "The key is not for the site that this request comes from.")

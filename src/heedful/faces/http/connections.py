@@ -18,6 +18,9 @@ HEAD_SECONDS = 10.0
 REQUEST_SECONDS = 30.0
 HEAD_BYTES = 16 << 10
 
+STREAM = "heedful.stream"
+"""In a request's state: the answer goes on until somebody closes the connection."""
+
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 31\r\nconnection: close\r\n\r\n"
@@ -83,6 +86,13 @@ class Connection(HttpToolsProtocol):
         if self.phase is Phase.BODY:
             self.phase = Phase.ANSWER
             super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server stops. A stream has no end that could be waited for."""
+        if self.cycle is not None and STREAM in self.cycle.scope["state"]:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def overdue(self, now: float) -> bool:
         """Whether the caller has had its time. A rest between two requests is uvicorn's matter."""

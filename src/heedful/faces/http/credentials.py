@@ -15,6 +15,9 @@ CHALLENGE = (
     (b"www-authenticate", b"Bearer"),
 )
 
+API_KEY = b"x-api-key"
+"""The header that OFREP and others send a key in."""
+
 
 class _Keyed(msgspec.Struct):
     """The one field of a collect body that says who sends it."""
@@ -26,14 +29,15 @@ _KEYED = msgspec.json.Decoder(_Keyed)
 
 
 def presented(headers: Headers) -> str | None:
-    """The key in `Authorization`, or None if there is no such header.
+    """The key in `Authorization`, else in `X-API-Key`, or None if there is neither.
 
     Bearer gives the token, Basic the user name (the password is not looked at). Raises Problem
     (`key_unknown`) for any other scheme and for Basic credentials that are not base64.
     """
     authorization = headers.get(b"authorization")
     if authorization is None:
-        return None
+        alone = headers.get(API_KEY)
+        return None if alone is None else alone.strip().decode("utf-8", "replace")
     scheme, _, rest = authorization.partition(b" ")
     scheme = scheme.lower()
     if scheme == b"basic":

@@ -57,7 +57,8 @@ class Dispatcher:
     def __init__(
         self, hot: Mapping[str, HotRoute], rest: Application, meters: Meters, *, access_log: bool = False
     ) -> None:
-        """`hot` by path. `rest` answers everything else; it may raise Problem or HeedfulError."""
+        """`hot` by path; one that ends in / stands for all paths with one more part. `rest` answers everything
+        else; it may raise Problem or HeedfulError."""
         self._hot = hot
         self._rest = rest
         self._meters = meters
@@ -69,7 +70,8 @@ class Dispatcher:
             return
         began = perf_counter()
         headers: Headers = dict(scope["headers"])
-        route = self._hot.get(scope["path"])
+        path: str = scope["path"]
+        route = self._hot.get(path) or self._hot.get(path[: path.rfind("/") + 1])
         if route is None:
             name, status = await self._forward(scope, headers, receive, send)
             meter = self._meters.route(name)

@@ -68,6 +68,12 @@ _SCHEMES: Object = {
         "description": "The session of somebody whose role has the scope. What changes something also needs the "
         "header Heedful-Console and the Origin of our own page.",
     },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "Either key, for callers that send no Authorization.",
+    },
     "subjectToken": {
         "type": "apiKey",
         "in": "header",

@@ -27,15 +27,16 @@ def on(scope: Scope, headers: Headers) -> bool:
 def signalled(question: Question) -> Question:
     """A question that came with the header, as if its context said so. Consent that cannot be read stays so."""
     if isinstance(question, RecommendRequest):
-        said = _with(question.context.consent)
+        said = with_signal(question.context.consent)
         context = msgspec.structs.replace(question.context, consent=said)
         return msgspec.structs.replace(question, context=context)
     return msgspec.structs.replace(
-        question, context={**question.context, "consent": _with(question.context.get("consent"))}
+        question, context={**question.context, "consent": with_signal(question.context.get("consent"))}
     )
 
 
-def _with(consent: Any) -> Any:
+def with_signal(consent: Any) -> Any:
+    """What a context says of consent, and the header's opt-out."""
     if consent is None:
         return {"gpc": True}
     return {**consent, "gpc": True} if isinstance(consent, dict) else consent

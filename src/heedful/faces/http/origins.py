@@ -17,15 +17,20 @@ from heedful.records.keys import Keys
 from heedful.vocabulary.errors import HeedfulError
 
 _VARY = (b"vary", b"origin")
-_EXPOSED = (b"access-control-expose-headers", b"retry-after, x-request-id")
+_EXPOSED = (b"access-control-expose-headers", b"etag, retry-after, x-request-id")
 _ASKED = (
     (b"access-control-allow-methods", b"POST, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"authorization, content-encoding, content-type, x-request-id, " + SUBJECT,
+        b"authorization, content-encoding, content-type, if-none-match, x-api-key, x-request-id, " + SUBJECT,
     ),
     (b"access-control-max-age", b"600"),
 )
+
+
+def allowed(keys: Keys, headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """What lets the page that asks read the answer; nothing where no key names its site."""
+    return _allowed(keys, headers)
 
 
 def preflight(keys: Callable[[], Keys]) -> Handler:

@@ -63,6 +63,8 @@ class Applied:
 
     def __init__(self, placements: Placements) -> None:
         self._placements = placements
+        self.arms_of_flag: Callable[[str, str], frozenset[str] | None] = lambda _, __: None
+        """What arms of an experiment a flag's rules name; None where there is no such flag. Set by `compose`."""
 
     def __call__(self, experiment: Experiment) -> None:
         """Raises Invalid (`experiment_invalid`)."""
@@ -70,7 +72,8 @@ class Applied:
             raise _invalid("on: say what is tried out, as {'kind': 'placement', 'name': 'home'}")
         kind, name = experiment.on.kind, experiment.on.name
         if kind == "flag":
-            return  # a flag's rules say what its arms mean
+            self._check_flag(name, experiment)
+            return
         if kind not in ("placement", "variants"):
             raise _invalid(f"on.kind: {kind} cannot be tried out yet; placement, variants or flag can")
         standing = self._placements.standing(name)
@@ -81,6 +84,14 @@ class Applied:
             raise _invalid(f"on.kind: the placement {name!r} is for {placement.kind}")
         for arm in experiment.arms:
             self._check(placement, arm.key, arm.value)
+
+    def _check_flag(self, name: str, experiment: Experiment) -> None:
+        """A flag's rules say what arms mean."""
+        named = self.arms_of_flag(name, experiment.key)
+        if named is None:
+            raise _invalid(f"on.name: there is no flag {name!r}; define it with a rule for this experiment")
+        if named.isdisjoint(arm.key for arm in experiment.arms):
+            raise _invalid(f"on.name: no rule of the flag {name!r} names an arm of this experiment")
 
     def _check(self, placement: Placement, arm: str, value: Any) -> None:
         where = f"arms.{arm}.value"

@@ -6,7 +6,7 @@ user's id and under the anonymous one, so a login changes no arm and no store of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from heedful.experiments.assignment import Assigner, Assignment, Documents, Subject
@@ -74,7 +74,7 @@ class Assign:
         attributes: dict[str, Any] = {**said, "id": user or None, "anonymousId": anonymous or None}
         parts = []
         for assigner in assigners:
-            kept = self._kept(assigner.experiment, attributes, user, anonymous)
+            kept = self.kept((assigner.experiment,), attributes, user, anonymous)
             found = assigner.assign(Subject(attributes, at=now, sticky=kept))
             parts.append(_part(assigner.experiment, found))
         return Assigned(tuple(parts))
@@ -91,21 +91,26 @@ class Assign:
             self._by_target, self._made = by_target, self._experiments.made
         return self._by_target
 
-    def _kept(
-        self, experiment: Experiment, attributes: Mapping[str, Any], user: str, anonymous: str
+    def kept(
+        self, experiments: Iterable[Experiment], attributes: Mapping[str, Any], user: str, anonymous: str
     ) -> Documents:
-        """The arms that either id was exposed to, as sticky documents."""
+        """The arms of `experiments` that either id was exposed to, as sticky documents."""
         documents: dict[str, dict[str, str]] = {}
         ids = (("id", user, self._pseudonyms.user), ("anonymousId", anonymous, self._pseudonyms.anonymous))
         for attribute, identity, pseudonym in ids:
             unit = unit_of(attributes, attribute) if identity else None
-            arm = self._exposed(experiment.key, pseudonym(identity)) if unit is not None else None
-            if unit is not None and arm is not None:
-                entry = entry_key(experiment.key, experiment.bucket_version)
-                documents[document_key(unit)] = {entry: arm}
+            if unit is None:
+                continue
+            subject = pseudonym(identity)
+            for experiment in experiments:
+                arm = self.exposed(experiment.key, subject)
+                if arm is not None:
+                    entry = entry_key(experiment.key, experiment.bucket_version)
+                    documents.setdefault(document_key(unit), {})[entry] = arm
         return documents
 
-    def _exposed(self, key: str, subject: SubjectId) -> str | None:
+    def exposed(self, key: str, subject: SubjectId) -> str | None:
+        """The arm of experiment `key` that `subject` was first exposed to, None for none."""
         code = self._fold.subjects.find(subject)
         return None if code == MISSING else self._fold.trials.arm_of(key, code)
 
