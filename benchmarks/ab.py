@@ -5,7 +5,7 @@ real engine: every visitor of an experiment is a stranger who looks at one to th
 given an arm, is exposed by the answer, and clicks or does not, by chances that only the playground knows. 200
 experiments of 600 visitors, each with its own people and its own lot, on a shop with two days of history;
 within an experiment both arms teach the engine. The truth is what those chances come to for the lists that were
-shown, exactly and without dice, over 60 more experiments of the same kind with other seeds.
+shown, exactly and without dice, over 120 more experiments of the same kind with other seeds.
 HEEDFUL_BENCH_AB_RUNS sets how many are run, about a second each.
 
 Then a result of 20 metrics in 4 arms over a log of a million events (HEEDFUL_BENCH_AB_EVENTS), asked for again
@@ -50,7 +50,7 @@ from heedful.vocabulary.time import DAY, MINUTE, FixedClock, Instant
 
 RUNS = int(os.environ.get("HEEDFUL_BENCH_AB_RUNS", "200"))
 EVENTS = int(os.environ.get("HEEDFUL_BENCH_AB_EVENTS", "1000000"))
-TRUTH_RUNS, VISITORS, AT_ONCE, PLACES = 60, 600, 50, 6
+TRUTH_RUNS, VISITORS, AT_ONCE, PLACES = 120, 600, 50, 6
 METRICS = ("clicked", "clicks")
 ARMS = ("popular", "learned")
 DAYS = 2
