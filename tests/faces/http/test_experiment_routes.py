@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heedful.compose import open_engine
 from heedful.faces.http.app import build
+from heedful.records.audit import audit_of
 from heedful.records.keys import Keys
 from heedful.services.engine import Engine
 from heedful.vocabulary.settings import MetricsSettings, Settings
@@ -217,3 +219,13 @@ def test_who_takes_part_in_no_experiment_has_no_arm(say: Any) -> None:
     refused = {"consent": {"categoryPreferences": {"experiments": False, "personalization": True}}}
     assert all(arm(say, userId=f"n-{n}", context=refused) is None for n in range(5))  # type: ignore[arg-type]
     assert arm(say) is None
+
+
+def test_the_audit_names_who_asked(say: Any, shop: Engine, tmp_path: Path) -> None:
+    shop.experiments._audit = audit = audit_of(tmp_path)
+    started(say)
+    say("PUT", "/v1/experiment-metrics/shared", {"kinds": ["share"]})
+    entries = audit.entries(limit=10)
+    audit.close()
+    assert [one.action for one in entries] == ["experiment.put", "experiment.start", "metric.put"]
+    assert {one.actor.partition(":")[0] for one in entries} == {"key"}
