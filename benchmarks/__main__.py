@@ -30,6 +30,8 @@ BENCHMARKS = {
     "sealing": "Collecting and folding, with and without sealing",
     "peeking": "Looking at experiments",
     "consent": "What consent costs the fold",
+    "retract": "Taking people of 1,000 events out of the views",
+    "stalls": "The slowest calls of ordinary traffic",
     "loop": "The whole loop over HTTP",
 }
 

@@ -10,7 +10,7 @@ where an id is contested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ class Fold:
         self.floors: dict[str, Instant] = {}
         self.claims = claims
         self._bodies = bodies
-        self._fingerprint = pseudonyms.fingerprint
+        self._fingerprint, self._fingerprints = pseudonyms.fingerprint, pseudonyms.fingerprints
         self._interpreter = Interpreter(self.items, self.kinds, self.subjects, pseudonyms, decode, judge)
         self._feed = Feed(
             self.views,
@@ -149,19 +149,31 @@ class Fold:
 
         Each must have been applied. The cursor stays. Raises Corrupt if a body does not read.
         """
-        ids = {stored.record.id: self._fingerprint(stored.record.id) for stored in batch}
-        before = {event: self._winner(fingerprint, event) for event, fingerprint in ids.items()}
-        for stored in batch:
-            self.claims.remove(ids[stored.record.id], stored.position)
+        marks = self._marks([stored.record.id for stored in batch])
+        places = np.array([stored.position for stored in batch], dtype=np.int64)
+        alone = self.claims.alone(marks, places)
+        if len(np.unique(places)) < len(places):
+            alone[:] = False
+        lost = [
+            (stored.record, mark)
+            for stored, mark, only in zip(batch, marks.tolist(), alone.tolist(), strict=True)
+            if only
+        ]
+        shared = {
+            stored.record.id: mark
+            for stored, mark, only in zip(batch, marks.tolist(), alone.tolist(), strict=True)
+            if not only
+        }
+        before = {event: self._winner(mark, event) for event, mark in shared.items()}
+        self.claims.remove_many(marks, places)
         gained: list[tuple[Record, int]] = []
-        lost: list[tuple[Record, int]] = []
-        for event, fingerprint in ids.items():
-            was, now = before[event], self._winner(fingerprint, event)
+        for event, mark in shared.items():
+            was, now = before[event], self._winner(mark, event)
             if was is None or (now is not None and now.position == was.position):
                 continue
-            lost.append((was.record, fingerprint))
+            lost.append((was.record, mark))
             if now is not None:
-                gained.append((now.record, fingerprint))
+                gained.append((now.record, mark))
         self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
 
     def find(self, event: EventId) -> Stored | None:
@@ -278,6 +290,10 @@ class Fold:
         others = (self.catalogue, self.orders, self.lawful)
         return parts + [(part.name, part) for part in others]
 
+    def _marks(self, events: Iterable[EventId]) -> NDArray[np.uint64]:
+        """The fingerprints of events, uint64 (n,)."""
+        return np.frombuffer(self._fingerprints(events), dtype="<u8").astype(np.uint64)
+
     def _beyond_the_cursor(self, batch: Sequence[Stored]) -> list[Stored]:
         ends: dict[int, int] = {}
         fresh = []
@@ -354,8 +370,7 @@ class Fold:
         """The records that count under these events of one person, bodies read again."""
         places = [
             place
-            for fingerprint in fingerprints.tolist()
-            for place in self.claims.holders(fingerprint)
+            for place in self.claims.places(fingerprints)
             if offset_of(place) <= self.cursor.offset(partition_of(place))
         ]
         winners: dict[str, Stored] = {}
@@ -363,11 +378,9 @@ class Fold:
             known = winners.get(stored.record.id)
             if known is None or _rank(stored) < _rank(known):
                 winners[stored.record.id] = stored
-        return [
-            (one.record, self._fingerprint(one.record.id))
-            for one in winners.values()
-            if self.subjects.find(one.record.subject) == subject
-        ]
+        name = self.subjects.name(subject)
+        mine = [one.record for one in winners.values() if one.record.subject == name]
+        return list(zip(mine, self._marks([one.id for one in mine]).tolist(), strict=True))
 
     def _resolve_orders(self, added: Share, removed: Share) -> tuple[list[OrderRow], list[OrderRow]]:
         """The rows that order events give and take, with what cancels out left out."""
