@@ -32,6 +32,8 @@ BENCHMARKS = {
     "ab": "A/B experiments with a known truth",
     "consent": "What consent costs the fold",
     "forget": "Forgetting people of 1,000 events",
+    "retract": "Taking people of 1,000 events out of the views",
+    "stalls": "The slowest calls of ordinary traffic",
     "loop": "The whole loop over HTTP",
 }
 

@@ -56,6 +56,11 @@ def agree(claims: Claims, twin: Twin, asked: set[int]) -> None:
     assert len(claims) == len(twin)
     for fingerprint in asked:
         assert claims.holders(fingerprint) == sorted(twin.holders[fingerprint])
+    many = np.array(sorted(asked), dtype=np.uint64)
+    assert claims.places(many) == [place for one in sorted(asked) for place in sorted(twin.holders[one])]
+    pairs = [(one, place) for one in sorted(asked) for place in sorted(twin.holders[one] | {9, 99})]
+    marks, places = (np.array([pair[n] for pair in pairs], dtype=kind) for n, kind in enumerate(("u8", "i8")))
+    assert claims.alone(marks, places).tolist() == [twin.holders[one] == {place} for one, place in pairs]
     known = claims.known(np.array(sorted(asked), dtype=np.uint64))
     assert known.tolist() == [bool(twin.holders[fingerprint]) for fingerprint in sorted(asked)]
 
@@ -76,6 +81,14 @@ def test_any_series_of_puts_and_removals_agrees_with_a_dictionary(
         agree(claims, twin, asked)
         for fingerprint, place in [*removed, *added[::3]]:
             assert claims.remove(fingerprint, Position(place)) is twin.remove(fingerprint, place)
+        agree(claims, twin, asked)
+        gone = [*removed, *added[::2], *removed[:1]]
+        marks, places = (
+            np.array([pair[n] for pair in gone], dtype=kind) for n, kind in enumerate(("u8", "i8"))
+        )
+        claims.remove_many(marks, places)
+        for pair in gone:
+            twin.remove(*pair)
         agree(claims, twin, asked)
     restored = Claims()
     restored.restore(claims.state())

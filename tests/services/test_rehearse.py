@@ -84,6 +84,10 @@ def a_day(shop: Shop) -> None:
         shop.does("Product Clicked", f"p{number}", items.items[0].item_id, decision_id=items.decision_id)
     for metric in shop.metrics():
         shop.metric(metric.name)
+    for allowed in (b"false", b"true"):
+        said = b'{"userId": "p3", "choices": {"*": ' + allowed + b"}}"
+        shop.engine.collect("consent", said, "shop", lambda _: None)
+        shop.views("p3", "i2")
     assert shop.verify().agrees
     shop.engine.fold.retract(shop.engine.stored()[30:60])
     names = ranker.features.names

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
 
-from heedful.views.arena import TOP, Arena, give, shift_down, shift_up, size_class, size_for, take
+from heedful.views.arena import (
+    TOP,
+    Arena,
+    give,
+    grown,
+    room_behind,
+    shift_down,
+    shift_up,
+    size_class,
+    size_for,
+    spacious,
+    take,
+)  # fmt: skip
 
 
 def test_sizes_grow_by_at_most_a_quarter_and_hold_what_they_should() -> None:
@@ -80,3 +92,40 @@ def test_growing_lays_blocks_side_by_side_when_much_lies_free() -> None:
         for column in arena.columns:
             assert (column[offset[owner] : offset[owner] + held[owner]] == 1_000 + owner).all()
     assert arena.used < 50 * 400 * 2
+
+
+def test_a_large_column_grows_where_it_lies_and_a_small_one_by_a_copy() -> None:
+    small = spacious(1_000, np.int64)
+    small[:] = 7
+    assert room_behind(small) == 0
+    assert grown(small, 2_000).tolist() == [7] * 1_000 + [0] * 1_000
+    large = spacious(1 << 18, np.int64)
+    large[:] = 7
+    longer = grown(large, 1 << 20)
+    assert np.shares_memory(large, longer)
+    assert len(longer) == 1 << 20
+    assert (longer[: 1 << 18] == 7).all()
+    assert not longer[1 << 18 :].any()
+
+
+def test_who_kept_the_shorter_column_gets_a_copy_of_it_and_not_what_others_wrote_behind() -> None:
+    large = spacious(1 << 18, np.int64)
+    longer = grown(large, 1 << 19)
+    longer[:] = 7
+    other = grown(large, 1 << 19)
+    assert not np.shares_memory(other, longer)
+    assert not other[1 << 18 :].any()
+    assert room_behind(longer[:-1]) == room_behind(longer[1:]) == 0
+
+
+def test_a_growing_arena_of_large_columns_keeps_what_is_in_it() -> None:
+    arena, size = Arena(np.int64, np.uint8), 300_000
+    offsets, held = np.zeros(6, dtype=np.int64), np.zeros(6, dtype=np.int64)
+    for owner in range(6):
+        arena.reserve(size_for(size), offsets, held)
+        offsets[owner], held[owner] = take(arena.book, arena.columns[0], size), size
+        for column in arena.columns:
+            column[offsets[owner] : offsets[owner] + size] = owner + 1
+    for owner in range(6):
+        for column in arena.columns:
+            assert (column[offsets[owner] : offsets[owner] + size] == owner + 1).all()

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.arena import TOP, room_behind
+from heedful.views.buckets import SUM_BITS
 from heedful.views.dictionary import Items
 from heedful.views.rows import Rows
 from heedful.views.trends import HORIZONS, Trends
@@ -259,9 +261,23 @@ def test_a_click_log_takes_at_most_fourteen_bytes_an_event() -> None:
     for batch in batches:
         trends.apply(batch)
     trends.top("6h", 20)
-    taken = tracemalloc.get_traced_memory()[0]
+    pool = trends._buckets.pool
+    taken = tracemalloc.get_traced_memory()[0] + (pool.nbytes if room_behind(pool) else 0)
     tracemalloc.stop()
     assert taken <= 14 * 200_000
+
+
+def test_nothing_of_what_was_taken_back_stays_in_the_pool() -> None:
+    """Free blocks hold zeros and the places of other free blocks, and no hour."""
+    items, rows = shop(40), zipf_rows(9, 20_000, 40)
+    trends = Trends(items, WEIGHTS)
+    trends.apply(rows)
+    trends.retract(rows)
+    used = int(trends._buckets._book[TOP])
+    assert used > 1
+    assert not (trends._buckets.pool >> SUM_BITS).any()
+    trends.apply(rows)
+    assert trends._buckets._book[TOP] <= 2 * used
 
 
 def test_equal_scores_are_ordered_by_item_key_and_not_by_arrival() -> None:

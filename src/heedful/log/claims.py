@@ -95,6 +95,29 @@ class Claims:
         found = [place for table in self._tables for place in _holders(*table, key).tolist()]
         return [Position(place) for place in sorted(found)]
 
+    def places(self, fingerprints: NDArray[np.uint64]) -> list[Position]:
+        """The positions under each of `fingerprints`, shape (n,), in their order, those under one ascending."""
+        counts = np.zeros(len(fingerprints), dtype=np.int64)
+        found = np.zeros(len(fingerprints), dtype=np.int64)
+        for keys, values in self._tables:
+            _places(keys, values, fingerprints, found, counts)
+        if (counts == 1).all():
+            return [Position(place) for place in found.tolist()]
+        return [place for fingerprint in fingerprints.tolist() for place in self.holders(fingerprint)]
+
+    def alone(self, fingerprints: NDArray[np.uint64], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each position, and no other, stands under its fingerprint, bool (n,). Both have shape (n,)."""
+        taken = np.zeros(len(fingerprints), dtype=np.bool_)
+        present = np.zeros(len(fingerprints), dtype=np.bool_)
+        for keys, values in self._tables:
+            _look(keys, values, fingerprints, positions, taken, present)
+        return present & ~taken
+
+    def remove_many(self, fingerprints: NDArray[np.uint64], positions: NDArray[np.int64]) -> None:
+        """Take pairs out; both arrays have shape (n,). One that is not there is left alone."""
+        for keys, values in self._tables:
+            self._count -= _remove_many(keys, values, fingerprints, positions)
+
     def remove(self, fingerprint: int, position: Position) -> bool:
         """Take one pair out; returns whether it was there."""
         key, place = np.uint64(fingerprint), np.int64(position)
@@ -110,6 +133,8 @@ class Claims:
         _look(*self._tables[0], none, none.astype(np.int64), none.astype(np.bool_), none.astype(np.bool_))
         self.holders(0)
         self.remove(0, Position(1))
+        self.places(none)
+        self.remove_many(none, none.astype(np.int64))
         Claims().reserve(SMALLEST)
 
     def reserve(self, pairs: int) -> None:
@@ -272,6 +297,38 @@ def _holders(keys: NDArray[np.uint64], values: NDArray[np.int64], key: np.uint64
             count += 1
         slot = slot + 1 if slot + 1 < size else 0
     return found
+
+
+@compiled
+def _places(
+    keys: NDArray[np.uint64],
+    values: NDArray[np.int64],
+    fingerprints: NDArray[np.uint64],
+    found: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> None:
+    """Write a position that stands under each fingerprint, and add how many do."""
+    size = len(values)
+    for i in range(len(fingerprints)):
+        slot = _home(fingerprints[i], size)
+        while values[slot] != EMPTY:
+            if keys[slot] == fingerprints[i]:
+                found[i] = values[slot]
+                counts[i] += 1
+            slot = slot + 1 if slot + 1 < size else 0
+
+
+@compiled
+def _remove_many(
+    keys: NDArray[np.uint64],
+    values: NDArray[np.int64],
+    fingerprints: NDArray[np.uint64],
+    positions: NDArray[np.int64],
+) -> int:
+    gone = 0
+    for i in range(len(fingerprints)):
+        gone += _remove(keys, values, fingerprints[i], positions[i])
+    return gone
 
 
 @compiled

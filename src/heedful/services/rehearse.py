@@ -48,6 +48,7 @@ def rehearse(engine: Engine, told: Told | None = None) -> None:
         lambda: _rank(engine),
         lambda: _choose(engine),
         lambda: _react(engine),
+        lambda: _refuse(engine),
         engine.verify,
         lambda: _take_back(engine),
         lambda: engine.fold.advance(Instant(2 * DAY)),
@@ -189,6 +190,15 @@ def _react(engine: Engine) -> None:
             _send(engine, [_event("guest-1", "Product Clicked", "tent", 20, decision_id=answer.decision_id)])
     for metric in engine.metrics():
         engine.metric(metric.name, MetricQuestion())
+
+
+def _refuse(engine: Engine) -> None:
+    """Choices about consent that take what somebody did out of the views, and give it again."""
+    outcomes: list[CollectAnswer | HeedfulError] = []
+    for allowed in (True, False, True):
+        call = {"anonymousId": "guest-3", "choices": {"*": allowed}}
+        engine.collect("consent", msgspec.json.encode(call), "rehearsal", outcomes.append)
+        _ask(engine)
 
 
 def _take_back(engine: Engine) -> None:

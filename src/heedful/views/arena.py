@@ -9,6 +9,9 @@ Whoever gives entries back has set them to zero first, so nothing of a forgotten
 
 from __future__ import annotations
 
+import mmap
+import weakref
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -138,15 +141,18 @@ class Arena:
     def reserve(self, more: int, offset: Column, held: Column) -> None:
         """See to it that `more` entries can be taken. Raises MemoryError beyond `LIMIT` entries.
 
-        offset, held: integers per owner, where its block is and how many entries it holds. Growing copies
-        everything anyway: where more than a fifth lies free, the blocks are laid side by side on the way,
-        and `offset` is rewritten.
+        offset, held: integers per owner, where its block is and how many entries it holds. Where more than a fifth
+        lies free and growing copies everything anyway, or more than a third, the blocks are laid side by side, and
+        `offset` is rewritten.
         """
         room = len(self.columns[0])
         if self.used + more <= room:
             return
         live = int(_live(held))
-        packing = self.used > live + live // 4 + 1_024
+        spare = (
+            live // 4 if room_behind(self.columns[0]) < more else live // 2
+        )  # where growing copies nothing
+        packing = self.used > live + spare + 1_024
         need = (live + 1 if packing else self.used) + more
         if need > LIMIT:
             raise MemoryError(f"an arena holds at most {LIMIT} entries; {need} are needed")
@@ -158,7 +164,7 @@ class Arena:
         places = np.zeros(len(held), dtype=np.int64)
         self.book[:] = 0
         self.book[TOP] = _lay(held, places)
-        columns = [np.zeros(room, dtype=column.dtype) for column in self.columns]
+        columns = [spacious(room, column.dtype) for column in self.columns]
         for column, wider in zip(self.columns, columns, strict=True):
             _carry(column, wider, offset, places, held)
         self.columns = columns
@@ -187,8 +193,49 @@ def roomy(used: int) -> int:
     return used + used // 2 + 1_024
 
 
+_LARGE, _LEAST, _FAR = 1 << 20, 1 << 28, 16
+"""Bytes from which on an array gets room behind it, how many at least, and how many times its own."""
+
+_lengths: dict[int, int] = {}
+"""Of each array with room behind what was given out, by its `id`: how much was."""
+
+
+def spacious(size: int, dtype: DTypeLike) -> Column:
+    """Zeros, shape (size,). A large array has room behind it, into which `grown` lets it grow without a copy.
+
+    What was never touched takes no memory. Where a system promises no more than it has, there is no such room.
+    """
+    width = np.dtype(dtype).itemsize
+    if size * width < _LARGE:
+        return np.zeros(size, dtype=dtype)
+    try:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        memory = mmap.mmap(-1, max(size * _FAR, _LEAST // width) * width, flags=flags)
+    except (AttributeError, OSError, MemoryError):
+        return np.zeros(size, dtype=dtype)
+    with suppress(AttributeError, OSError):  # a system without huge pages
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(memory, dtype=dtype)
+    _lengths[id(whole)] = size
+    weakref.finalize(whole, _lengths.pop, id(whole), None).atexit = False
+    return whole[:size]
+
+
+def room_behind(array: Column) -> int:
+    """How many entries `array` can grow by without a copy. None for a part of an array."""
+    whole = array.base
+    if whole is None or _lengths.get(id(whole)) != len(array) or whole.ctypes.data != array.ctypes.data:
+        return 0
+    return len(whole) - len(array)
+
+
 def grown(array: Column, size: int) -> Column:
-    """A copy of `array` with room for `size`, zero beyond what was there."""
-    wider = np.zeros(size, dtype=array.dtype)
+    """`array` with room for `size`, zero beyond what was there: a copy, or the same memory (`spacious`), so that
+    the shorter array is to be let go of."""
+    whole = array.base
+    if whole is not None and 0 < size - len(array) <= room_behind(array):
+        _lengths[id(whole)] = size
+        return whole[:size]
+    wider = spacious(size, array.dtype)
     wider[: len(array)] = array
     return wider

@@ -1,8 +1,8 @@
 """Integer sums per item and hour, packed: the storage of trends.
 
 One entry is one int64: the hour in the upper 28 bits, its sum in the lower 36. An item's entries lie side by
-side in one pool, sorted by hour, with a little room to grow; a run that outgrows its room moves to the end of
-the pool, and a full pool is packed anew. An entry whose sum falls to 0 is taken out, so nothing remains of
+side in one pool, sorted by hour, with a little room to grow; a run that outgrows its room moves to a larger block
+and leaves its own to others (`views.arena`). An entry whose sum falls to 0 is taken out, so nothing remains of
 what was taken back.
 
 Hours beyond 15,000 years from 1970 share the last bucket. A sum below 2**36 is promised as long as one item
@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.views.arena import TOP, give, grown, room_behind, size_for, spacious, take
 from heedful.views.compiled import compiled
+from heedful.views.handles import slide
 from heedful.views.mixing import LANES, absorb
 from heedful.views.rows import Rows
 from heedful.vocabulary.errors import Corrupt
@@ -29,7 +31,8 @@ FARTHEST = (1 << 27) - 1
 
 LONG, MARGIN = 64, 4
 
-_END, _DIRTY, _NEWEST, _STALE = 0, 1, 2, 3
+_DIRTY, _NEWEST, _STALE = 0, 1, 2
+_CLASSES = 128
 
 
 def hour_of(at: int) -> int:
@@ -57,7 +60,9 @@ class Buckets:
         self.dirty = np.zeros(1_024, dtype=np.int32)
         self.touched = np.zeros(1_024, dtype=np.uint8)
         self.settled = np.zeros(1_024, dtype=np.int32)
-        self.meta = np.array([0, 0, -FARTHEST, 0], dtype=np.int64)
+        self.meta = np.array([0, -FARTHEST, 0], dtype=np.int64)
+        self._book = np.zeros(1 + _CLASSES, dtype=np.int64)
+        self._book[TOP] = 1
 
     @property
     def items(self) -> int:
@@ -75,10 +80,10 @@ class Buckets:
         while done < len(rows):
             done = _add(
                 rows.item, rows.kind, rows.at, weights, sign, floor, done, self.pool, self.start,
-                self.count, self.room, self.dirty, self.touched, self.settled, self.meta,
+                self.count, self.room, self.dirty, self.touched, self.settled, self.meta, self._book,
             )  # fmt: skip
             if done < len(rows):
-                self._repack()
+                self._grow()
 
     def drop_before(self, floor: int) -> None:
         """Take out every entry before hour `floor`."""
@@ -130,23 +135,30 @@ class Buckets:
 
     def _reserve(self, items: int) -> None:
         if items > len(self.count):
-            more = max(items, len(self.count) * 5 // 4) - len(self.count)
+            size = max(items, len(self.count) * 5 // 4)
             for name in ("start", "count", "room", "dirty", "touched", "settled"):
-                array = getattr(self, name)
-                setattr(self, name, np.concatenate((array, np.zeros(more, dtype=array.dtype))))
+                setattr(self, name, grown(getattr(self, name), size))
+
+    def _grow(self) -> None:
+        """Make room in the pool: by a longer one, or by packing where too much of it lies free."""
+        more = 2 * int(self.count.max()) + 2 * LONG
+        live = int(self.room.sum(dtype=np.int64)) + MARGIN * int((self.room >= LONG).sum())
+        spare = live // 4 if room_behind(self.pool) < more else live // 2
+        if self._book[TOP] > live + spare + more:
+            self._repack()
+        else:
+            self.pool = grown(self.pool, len(self.pool) + max(more, len(self.pool) // 2))
 
     def _repack(self) -> None:
-        """Move every run into a new pool, a quarter larger than what the runs take, and without holes."""
-        self.room = np.minimum(self.room, self.count + self.count // 4 + 1)
-        margins = np.where(self.room >= LONG, MARGIN, 0).astype(np.int32)
-        starts = _starts(self.room + margins) + margins
-        taken = int(self.room.sum(dtype=np.int64) + margins.sum(dtype=np.int64))
-        largest = int(self.count.max()) * 2
-        pool = np.zeros(taken + taken // 4 + largest + 2 * LONG, dtype=np.int64)
+        """Move every run into a new pool, without holes."""
+        starts = np.zeros(len(self.start), dtype=np.int64)
+        top = _lay(self.count, self.room, starts)
+        pool = spacious(top + top // 4 + 2 * int(self.count.max()) + 2 * LONG, np.int64)
         _move(self.pool, self.start, self.count, pool, starts)
         self.pool, self.start = pool, starts
         self.settled[:] = 0
-        self.meta[_END] = taken
+        self._book[:] = 0
+        self._book[TOP] = top
 
 
 def _starts(sizes: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -166,6 +178,48 @@ def position(pool: NDArray[np.int64], low: int, high: int, hour: int) -> int:
         else:
             high = middle
     return low
+
+
+@compiled
+def _block(count: int) -> int:
+    """The size of a block for a run of `count`: a size of the arena, and with a margin from `LONG` entries on."""
+    size = size_for(count)
+    return size if size < LONG else size_for(max(count, LONG) + MARGIN)
+
+
+@compiled
+def _lay(count: NDArray[np.int32], room: NDArray[np.int32], starts: NDArray[np.int64]) -> int:
+    """Blocks for all runs side by side: writes where they begin and what room they have; returns the end."""
+    top = 1
+    for item in range(len(count)):
+        room[item] = 0
+        if count[item] > 0:
+            block = _block(int(count[item]))
+            margin = MARGIN if block >= LONG else 0
+            starts[item], room[item] = top + margin, block - margin
+            top += block
+    return top
+
+
+@compiled
+def _widen(
+    item: int, pool: NDArray[np.int64], start: NDArray[np.int64], count: NDArray[np.int32],
+    room: NDArray[np.int32], book: NDArray[np.int64],
+) -> bool:  # fmt: skip
+    """Move a run that fills its block to a larger one, and leave zeros; False if the pool has no room."""
+    low, held = start[item], int(count[item])
+    block = _block(held + 1)
+    if len(pool) - book[TOP] < block:
+        return False
+    margin = MARGIN if block >= LONG else 0
+    moved = take(book, pool, block) + margin
+    slide(pool, low, held, moved)
+    if held > 0:
+        before = MARGIN if room[item] >= LONG else 0
+        pool[low - before : low + held] = 0
+        give(book, pool, low - before, int(room[item]) + before)
+    start[item], room[item] = moved, block - margin
+    return True
 
 
 @compiled
@@ -193,6 +247,7 @@ def _add(
     touched: NDArray[np.uint8],
     settled: NDArray[np.int32],
     meta: NDArray[np.int64],
+    book: NDArray[np.int64],
 ) -> int:
     """Count rows in or out from row `done` on; returns the row for which the pool has no room, or the end."""
     for i in range(done, len(items)):
@@ -221,6 +276,7 @@ def _add(
                 else:
                     for j in range(place, high - 1):
                         pool[j] = pool[j + 1]
+                    pool[high - 1] = 0
                     count[item] -= 1
                     if hour == meta[_NEWEST]:
                         meta[_STALE] = 1
@@ -229,14 +285,9 @@ def _add(
             pool[place] += weights[kind]
         else:
             if count[item] == room[item]:
-                larger = room[item] + max(1, room[item] // 4)
-                end = meta[_END] + (MARGIN if larger >= LONG else 0)
-                if end + larger > len(pool):
+                if not _widen(item, pool, start, count, room, book):
                     return i
-                for j in range(count[item]):
-                    pool[end + j] = pool[low + j]
-                start[item], room[item], meta[_END] = end, larger, end + larger
-                place, low, high = place + end - low, end, end + count[item]
+                place, low, high = place + start[item] - low, start[item], start[item] + count[item]
                 settled[item] = 0
             for j in range(high, place, -1):
                 pool[j] = pool[j - 1]
@@ -277,6 +328,7 @@ def _drop(
         if first > low:
             for j in range(first, high):
                 pool[low + j - first] = pool[j]
+            pool[low + high - first : high] = 0
             count[item] = high - first
             settled[item] = 0
             _touch(item, dirty, touched, meta)

@@ -60,13 +60,10 @@ def absorb(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, 
                 index.tie_fingerprint[subject] = event
                 index.tie_line[subject] = line
                 continue
-        if not reconcile(timeline, index, bench, cut, subject, at, at):
+        enough, since, until = reconcile(timeline, index, bench, cut, subject, at, at)
+        if not enough:
             return n
-        slot = index.head[subject]
-        while slot != 0 and index.first[slot] > at:
-            slot = index.before[slot]
-        if slot != 0:
-            settled, since, until = subject, index.first[slot], index.last[slot]
+        settled = subject
     return len(rows.order)
 
 
@@ -74,13 +71,19 @@ def absorb(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, 
 def dissolve(past: Handle, sessions: Handle, work: Handle, cut: Cut, rows: Batch, done: int) -> int:
     """Cut again around rows that the history no longer holds; returns how far it came."""
     timeline, index, bench = timeline_of(past), index_of(sessions), bench_of(work)
+    settled, since, until = -1, 0, 0  # as in `absorb`: all rows of a session go in one cut
     for n in range(done, len(rows.order)):
         i = rows.order[len(rows.order) - 1 - n]  # newest first
-        if rows.item[i] < 0 or rows.at[i] < cut.floor or cut.deeds[rows.kind[i]] == 0:
+        at = rows.at[i]
+        if rows.item[i] < 0 or at < cut.floor or cut.deeds[rows.kind[i]] == 0:
             continue
         subject = int(rows.subject[i])
-        if not reconcile(timeline, index, bench, cut, subject, rows.at[i], rows.at[i]):
+        if subject == settled and since <= at <= until:
+            continue
+        enough, since, until = reconcile(timeline, index, bench, cut, subject, at, at)
+        if not enough:
             return n
+        settled = subject
     return len(rows.order)
 
 
@@ -92,9 +95,8 @@ def raise_floor(past: Handle, sessions: Handle, work: Handle, cut: Cut, done: in
     for slot in range(done, slots):
         if index.block[slot] != 0 and index.first[slot] < cut.floor:
             subject = int(index.subject[slot])
-            if not reconcile(
-                timeline, index, bench, cut, subject, int(index.first[slot]), int(index.last[slot])
-            ):
+            first, last = int(index.first[slot]), int(index.last[slot])
+            if not reconcile(timeline, index, bench, cut, subject, first, last)[0]:
                 return slot
     return int(slots)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heedful.vault.pseudonyms import Pseudonyms
+from heedful.views.arena import grown
 from heedful.views.compiled import compiled
 from heedful.vocabulary.ids import ItemId, SubjectId
 from heedful.vocabulary.kinds import BUILT_IN
@@ -38,7 +39,7 @@ class Items:
         if code is None:
             code = len(self.ids)
             if code == len(self.keys):
-                self.keys = np.concatenate((self.keys, np.zeros(code, dtype=np.uint64)))
+                self.keys = grown(self.keys, 2 * code)
             self.keys[code] = self._pseudonyms.item_key(ItemId(item))
             self.ids.append(ItemId(item))
             self.codes[item] = code
@@ -136,8 +137,8 @@ class Subjects:
         need = self.count + more
         if need > len(self.keys):
             size = max(need, len(self.keys) * 3 // 2)
-            self.keys = _grown(self.keys, size)
-            self.rests = _grown(self.rests, size)
+            self.keys = grown(self.keys, size)
+            self.rests = grown(self.rests, size)
         if need * 10 > len(self._table) * 7:
             size = 1 << (need * 2).bit_length()
             self._table = np.full(size, MISSING, dtype=np.int32)
@@ -152,7 +153,7 @@ class Subjects:
         keys, rests = state["keys"], state["rests"]
         self.count = len(keys)
         room = self.count + self.count // 2 + 1_024  # the first new subject must not copy them all
-        self.keys, self.rests = _grown(keys, room), _grown(rests, room)
+        self.keys, self.rests = grown(keys, room), grown(rests, room)
         self._table = np.full(max(2_048, 1 << (self.count * 2).bit_length()), MISSING, dtype=np.int32)
         _rebuild(self.keys, self.count, self._table)
 
@@ -173,12 +174,6 @@ def _take_out(keys: NDArray[np.uint64], table: NDArray[np.int32], code: int) -> 
             table[hole] = table[slot]
             hole = slot
     table[hole] = MISSING
-
-
-def _grown(array: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
-    wider = np.zeros(size, dtype=array.dtype)
-    wider[: len(array)] = array
-    return wider
 
 
 @compiled

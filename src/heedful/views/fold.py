@@ -153,22 +153,31 @@ class Fold:
 
         Each must have been applied. The cursor stays. Raises Corrupt if a body does not read.
         """
-        held: dict[EventId, list[Stored]] = {}
-        for stored in batch:
-            held.setdefault(stored.record.id, []).append(stored)
+        marks = self._marks([stored.record.id for stored in batch])
+        places = np.array([stored.position for stored in batch], dtype=np.int64)
+        alone = self.claims.alone(marks, places)
+        if len(np.unique(places)) < len(places) or not self.gone.isdisjoint(places.tolist()):
+            alone[:] = False  # a repeat, or one forgotten already, has nothing left to give back
+        lost = [
+            (stored.record, mark)
+            for stored, mark, only in zip(batch, marks.tolist(), alone.tolist(), strict=True)
+            if only
+        ]
+        shared = {
+            stored.record.id: mark
+            for stored, mark, only in zip(batch, marks.tolist(), alone.tolist(), strict=True)
+            if not only
+        }
+        before = {event: self._winner(mark, event) for event, mark in shared.items()}
+        self.claims.remove_many(marks, places)
         gained: list[tuple[Record, int]] = []
-        lost: list[tuple[Record, int]] = []
-        for fingerprint, (event, copies) in zip(self._marks(held), held.items(), strict=True):
-            alone = len(copies) == 1 and self.claims.holders(fingerprint) == [copies[0].position]
-            was = copies[0] if alone else self._winner(fingerprint, event)
-            for stored in copies:
-                self.claims.remove(fingerprint, stored.position)
-            now = None if alone else self._winner(fingerprint, event)
+        for event, mark in shared.items():
+            was, now = before[event], self._winner(mark, event)
             if was is None or (now is not None and now.position == was.position):
                 continue
-            lost.append((was.record, fingerprint))
+            lost.append((was.record, mark))
             if now is not None:
-                gained.append((now.record, fingerprint))
+                gained.append((now.record, mark))
         self._change(added=self._interpreter.share(gained), removed=self._interpreter.share(lost))
 
     def forget(self, batch: Sequence[Stored]) -> None:
@@ -178,7 +187,7 @@ class Fold:
         self.gone.update(stored.position for stored in batch)
         marks = self._marks([stored.record.id for stored in batch])
         places = np.array([stored.position for stored in batch], dtype=np.int64)
-        self.claims.put_many(np.array(marks, dtype=np.uint64), places)
+        self.claims.put_many(marks, places)
 
     def find(self, event: EventId) -> Stored | None:
         """The record that counts under an event's id, or None: never folded, or its body is gone."""
@@ -293,9 +302,9 @@ class Fold:
         others = (self.catalogue, self.orders, self.lawful)
         return parts + [(part.name, part) for part in others]
 
-    def _marks(self, events: Iterable[EventId]) -> list[int]:
-        marks: list[int] = np.frombuffer(self._fingerprints(events), dtype="<u8").tolist()
-        return marks
+    def _marks(self, events: Iterable[EventId]) -> NDArray[np.uint64]:
+        """The fingerprints of events, uint64 (n,)."""
+        return np.frombuffer(self._fingerprints(events), dtype="<u8").astype(np.uint64)
 
     def _beyond_the_cursor(self, batch: Sequence[Stored]) -> list[Stored]:
         ends: dict[int, int] = {}
@@ -373,8 +382,7 @@ class Fold:
         """The records that count under these events of one person, bodies read again."""
         places = [
             place
-            for fingerprint in fingerprints.tolist()
-            for place in self.claims.holders(fingerprint)
+            for place in self.claims.places(fingerprints)
             if offset_of(place) <= self.cursor.offset(partition_of(place))
         ]
         winners: dict[str, Stored] = {}
@@ -382,11 +390,9 @@ class Fold:
             known = winners.get(stored.record.id)
             if known is None or _rank(stored) < _rank(known):
                 winners[stored.record.id] = stored
-        return [
-            (one.record, self._fingerprint(one.record.id))
-            for one in winners.values()
-            if self.subjects.find(one.record.subject) == subject
-        ]
+        name = self.subjects.name(subject)
+        mine = [one.record for one in winners.values() if one.record.subject == name]
+        return list(zip(mine, self._marks([one.id for one in mine]).tolist(), strict=True))
 
     def _resolve_orders(self, added: Share, removed: Share) -> tuple[list[OrderRow], list[OrderRow]]:
         """The rows that order events give and take, with what cancels out left out."""

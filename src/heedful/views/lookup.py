@@ -1,7 +1,8 @@
 """From 64-bit fingerprints to small integers: an open table for kernels.
 
-Fingerprints are keyed hashes, so their low bits are the home slot. Deleting moves later entries of the run back
-(Knuth, TAOCP 3, 6.4, algorithm R), so nothing remains of what was taken out.
+Fingerprints are keyed hashes. The home slot is their high half scaled to the table's size, as in `log.claims`, so
+that a larger table is filled in one sweep. Deleting moves later entries of the run back (Knuth, TAOCP 3, 6.4,
+algorithm R), so nothing remains of what was taken out.
 """
 
 from __future__ import annotations
@@ -32,15 +33,20 @@ class Lookup:
         size = 1 << ((held + more) * 3).bit_length()
         old_keys, old_values = self.keys, self.values
         self.keys, self.values = np.zeros(size, dtype=np.uint64), np.full(size, NONE, dtype=np.int32)
-        used = old_values != NONE
-        put_all(self.keys, self.values, old_keys[used], old_values[used])
+        put_all(self.keys, self.values, old_keys, old_values)
+
+
+@compiled
+def _home(key: np.uint64, size: int) -> int:
+    high = np.uint64(key) >> np.uint64(32)
+    return np.int64((high * np.uint64(size)) >> np.uint64(32))  # type: ignore[return-value]  # numba: one type
 
 
 @compiled
 def seek(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64) -> int:
     """The value under `key`, or NONE."""
     mask = len(keys) - 1
-    slot = np.int64(key & np.uint64(mask))
+    slot = _home(key, len(keys))
     while values[slot] != NONE:
         if keys[slot] == key:
             return int(values[slot])
@@ -52,7 +58,7 @@ def seek(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64) ->
 def put(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64, value: int) -> None:
     """Set what stands under `key`."""
     mask = len(keys) - 1
-    slot = np.int64(key & np.uint64(mask))
+    slot = _home(key, len(keys))
     while values[slot] != NONE and keys[slot] != key:
         slot = (slot + 1) & mask
     keys[slot], values[slot] = key, value
@@ -62,7 +68,7 @@ def put(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64, val
 def drop(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64) -> None:
     """Take `key` out if it is there."""
     mask = len(keys) - 1
-    hole = np.int64(key & np.uint64(mask))
+    hole = _home(key, len(keys))
     while values[hole] != NONE and keys[hole] != key:
         hole = (hole + 1) & mask
     if values[hole] == NONE:
@@ -72,7 +78,7 @@ def drop(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64) ->
         slot = (slot + 1) & mask
         if values[slot] == NONE:
             break
-        home = np.int64(keys[slot] & np.uint64(mask))
+        home = _home(keys[slot], len(keys))
         if ((slot - home) & mask) >= ((slot - hole) & mask):
             keys[hole], values[hole] = keys[slot], values[slot]
             hole = slot
@@ -86,5 +92,7 @@ def put_all(
     new_keys: NDArray[np.uint64],
     new_values: NDArray[np.int32],
 ) -> None:
+    """Put what another table holds."""
     for i in range(len(new_keys)):
-        put(keys, values, new_keys[i], int(np.int64(new_values[i])))
+        if new_values[i] != NONE:
+            put(keys, values, new_keys[i], int(np.int64(new_values[i])))

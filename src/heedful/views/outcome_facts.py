@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heedful.views.arena import grown
 from heedful.views.compiled import compiled
 from heedful.views.lookup import NONE, Lookup, drop, put, seek
 
@@ -96,9 +97,9 @@ class Store:
         """Give the first `subjects` dense subjects a place."""
         missing = subjects - len(self.heads)
         if missing > 0:
-            more = max(missing, len(self.heads) // 2)
-            self.heads = np.append(self.heads, np.full(more, NONE, dtype=np.int32))
-            self.touched = np.append(self.touched, np.zeros(more, dtype=np.bool_))
+            known, more = len(self.heads), max(missing, len(self.heads) // 2)
+            self.heads, self.touched = grown(self.heads, known + more), grown(self.touched, known + more)
+            self.heads[known:] = NONE
 
     def apply(self, facts: Facts, floor: int) -> None:
         """Count `facts` in, but for those before `floor`. An event or decision that is there is left alone."""
@@ -168,9 +169,7 @@ class Store:
 def _roomy(array: NDArray[Any], need: int) -> NDArray[Any]:
     if need <= len(array):
         return array
-    wider = np.zeros(need + need // 2, dtype=array.dtype)
-    wider[: len(array)] = array
-    return wider
+    return grown(array, need + need // 2)
 
 
 @compiled

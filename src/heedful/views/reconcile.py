@@ -107,10 +107,11 @@ def _close(index: Index, slot: int) -> None:
 @compiled
 def reconcile(
     timeline: Timeline, index: Index, bench: Bench, cut: Cut, subject: int, low: int, high: int
-) -> bool:
+) -> tuple[bool, int, int]:
     """Cut `subject`'s sessions around the times [low, high] again from its history, and apply the difference.
 
-    Returns False, having changed nothing, if there is no room; `meta` says what is needed.
+    Returns whether it was done, and from when to when; not done, having changed nothing, if there is no room: then
+    `meta` says what is needed. Until the history changes, nothing in that stretch needs to be cut again.
     """
     start = int(timeline.offset[subject])
     stop = start + int(timeline.held[subject])
@@ -119,10 +120,10 @@ def reconcile(
     if olds > len(bench.old) or end - begin + 2 > min(len(bench.items), len(bench.first)):
         index.meta[NEED_SLOTS], index.meta[NEED_ENTRIES], index.meta[NEED_POSTINGS] = 0, 0, 0
         index.meta[NEED_SCRATCH] = max(olds, end - begin + 2)
-        return False
+        return False, low, high
     news = _runs(timeline, bench, cut, begin, end)
     if not _room(index, bench, news, olds):
-        return False
+        return False, low, high
     # Pair each new session with an old one that overlaps it, from the newest on, so that slots stay.
     # Unpaired old ones go first: then no two sessions of the subject ever stand at one time.
     new = news - 1
@@ -157,7 +158,7 @@ def reconcile(
         index.before[above] = rest
     index.tie_fingerprint[subject] = UNKNOWN
     index.tie_line[subject] = UNKNOWN_LINE
-    return True
+    return True, low, high
 
 
 @compiled
