@@ -93,7 +93,13 @@ def open_engine(
         # Nothing that is thrown away is worth a holdout.
         stores = Stores(MemoryLog(), memory_vault(clock), Claims(), MemoryRecords(), None, None)
         return engine_of(stores, pseudonyms, settings or Settings(holdout=0.0), clock, post)
-    folder = Path(where)
+    return _open_folder(Path(where), settings, clock, post, progress)
+
+
+def _open_folder(
+    folder: Path, settings: Settings | None, clock: Clock, post: Post | None, progress: Progress | None
+) -> Engine:
+    """An engine over what a data folder keeps, which is made where there is none."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = settings or read_settings(folder)
     # A new key beside an old log would make a stranger of everybody in it.

@@ -147,6 +147,39 @@ class Outgoing:
         return answer.status
 
 
+def post_here(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 10.0) -> int:
+    """Send `body` to a server on this machine itself, http on any port, as the operator's own settings name it;
+    returns the status, 200 to 299. Never for an address that came over the API.
+
+    Raises Invalid (`url_not_allowed`) where the address leads elsewhere, Undelivered otherwise.
+    """
+    parts = urlsplit(url)
+    if not is_here(url):
+        raise _refused("it is not this machine")
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=seconds)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", path, body, {"User-Agent": "heedful", "Connection": "close", **headers})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Undelivered(f"{parts.hostname} could not be reached: {type(error).__name__}") from error
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise Undelivered(f"{parts.hostname} answered {status}")
+    return status
+
+
+def is_here(url: str) -> bool:
+    """Whether an address is http on this machine itself, without user or fragment."""
+    try:
+        parts = urlsplit(url)
+        plain = not (parts.username or parts.password or parts.fragment) and (parts.port or 80) > 0
+    except ValueError:
+        return False
+    return parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"} and plain
+
+
 def target_of(url: str) -> Target:
     """The parts of an address that could be allowed, without looking its name up. Raises Invalid."""
     if len(url) > LONGEST or not _PLAIN.fullmatch(url) or "\\" in url or "#" in url:

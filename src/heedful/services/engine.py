@@ -38,7 +38,7 @@ from heedful.vault.vault import Vault
 from heedful.views.fold import Fold
 from heedful.vocabulary.collection import CollectAnswer
 from heedful.vocabulary.consent_answer import ConsentAnswer
-from heedful.vocabulary.erasure import Check, ErasureStatus, ForgetRequest, Receipt
+from heedful.vocabulary.erasure import Check, ErasureReceipt, ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import Conflict, HeedfulError, KeyUnavailable, NotFound, RecordsUnavailable
 from heedful.vocabulary.event import Stored
 from heedful.vocabulary.ids import DecisionId, ItemId
@@ -325,7 +325,7 @@ class Engine:
         """Fold the log from zero beside the live state and compare the digests."""
         return verify(self.fold, self.empty_fold(), self.log, progress=progress)
 
-    def doubt(self, receipt: Receipt, progress: Callable[[int], None] | None = None) -> list[Check]:
+    def doubt(self, receipt: ErasureReceipt, progress: Callable[[int], None] | None = None) -> list[Check]:
         """Whether a receipt of a forgetting is true, the law included: this folds the log from zero."""
         return [*self.forgetting.doubt(receipt, self.empty_fold, progress)]
 

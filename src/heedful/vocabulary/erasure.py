@@ -74,7 +74,7 @@ class Check(msgspec.Struct, frozen=True):
     text: str
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ErasureReceipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What was forgotten, where, and when; signed.
 
     subjects: keyed hashes, hexadecimal. through: the position of the log up to which it was forgotten.
@@ -122,7 +122,7 @@ class ErasureStatus(msgspec.Struct, frozen=True, rename="camel"):
     records: int = 0
     models: tuple[ModelErasure, ...] = ()
     webhook: str = "none"
-    receipt: Receipt | None = None
+    receipt: ErasureReceipt | None = None
 
 
 class ErasureList(msgspec.Struct, frozen=True):

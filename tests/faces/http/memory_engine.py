@@ -16,7 +16,7 @@ from heedful.records.memory import MemoryRecords
 from heedful.services.placements import Placements, Preview
 from heedful.vocabulary.collection import CollectAnswer, EventFate
 from heedful.vocabulary.consent_answer import ConsentAnswer
-from heedful.vocabulary.erasure import ErasureStatus, ForgetRequest, Receipt
+from heedful.vocabulary.erasure import ErasureReceipt, ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import HeedfulError, Invalid, LogUnavailable, NotFound, TooLarge
 from heedful.vocabulary.ids import DecisionId, ItemId
 from heedful.vocabulary.item import Item
@@ -104,7 +104,7 @@ class MemoryEngine:
         self._stumble()
         if not (request.user_id or request.anonymous_id or request.aliases or request.source):
             raise Invalid("subject_missing", "Say whom.", path="userId")
-        receipt = Receipt(subject_request_id="er_1", number=1, received_time="", completed_time="")
+        receipt = ErasureReceipt(subject_request_id="er_1", number=1, received_time="", completed_time="")
         self._finish(done, ErasureStatus("er_1", 1, "done", "receipt", "", receipt=receipt))
 
     def erasure(self, erasure: str) -> ErasureStatus:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from heedful.compose import Heedful
-from heedful.vocabulary.erasure import Alias, ErasureStatus, ForgetRequest, Receipt
+from heedful.vocabulary.erasure import Alias, ErasureReceipt, ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.settings import Settings
 from heedful.vocabulary.time import DAY, FixedClock, Instant, iso
@@ -18,7 +18,7 @@ NOW = Instant(400 * DAY)
 PLAIN = Settings(holdout=0.0)
 
 
-def forget(h: Heedful, **asked: Any) -> Receipt:
+def forget(h: Heedful, **asked: Any) -> ErasureReceipt:
     outcome: list[ErasureStatus | HeedfulError] = []
     h.engine.forget(ForgetRequest(**asked), outcome.append)
     (found,) = outcome
@@ -183,7 +183,7 @@ def test_a_receipt_is_checked_and_a_forged_one_found(tmp_path: Path) -> None:
         receipt = forget(h, user_id="bo")
         engine = h.engine
 
-        def wrong(one: Receipt) -> set[str]:
+        def wrong(one: ErasureReceipt) -> set[str]:
             return {check.name for check in engine.doubt(one) if check.ok is False}
 
         assert wrong(receipt) == set()

@@ -16,7 +16,7 @@ import typer
 
 from heedful.faces.cli.console import out, progress, say_json, say_table
 from heedful.faces.cli.opener import Data, Json, Opener, opener_of, there
-from heedful.vocabulary.erasure import Receipt
+from heedful.vocabulary.erasure import ErasureReceipt
 from heedful.vocabulary.errors import HeedfulError, InUse, Invalid
 
 
@@ -67,7 +67,7 @@ def verify(
 def _doubt(context: typer.Context, data: Data, file: Path, *, as_json: bool) -> None:
     """Check a receipt: its signature, the ledger, the log, and the law, view by view."""
     try:
-        receipt = msgspec.json.decode(file.read_bytes(), type=Receipt)
+        receipt = msgspec.json.decode(file.read_bytes(), type=ErasureReceipt)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid("receipt_invalid", f"{file} is no receipt: {error}") from error
     with progress() as told:

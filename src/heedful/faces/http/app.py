@@ -51,7 +51,7 @@ from heedful.services.rights.opendsr import SubjectRequest
 from heedful.services.rights.person import Known
 from heedful.vocabulary.consent import CONSENT
 from heedful.vocabulary.consent_answer import ConsentAnswer
-from heedful.vocabulary.erasure import ErasureList, ErasureStatus, ForgetRequest, Receipt
+from heedful.vocabulary.erasure import ErasureList, ErasureReceipt, ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import HeedfulError
 from heedful.vocabulary.metric import MetricAnswer, MetricList
 from heedful.vocabulary.recall import RecalledDecision
@@ -231,11 +231,11 @@ def described(framework: FastAPI) -> dict[str, Any]:
     shapes = (
         Live, Ready, RecalledDecision, MetricList, MetricAnswer, Rollback, PreviewCall, PlacementList,
         PlacementVersions, Preview, *session.SHAPES, *people.SHAPES, *api_keys.SHAPES, *auditing.SHAPES,
-        PlacementVersions, Preview, Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
+        Someone, RightsCall, MoveCall, RightsList, RightsSteps, RightsRequest, Known,
         LessCall, ForgetEventCall, ForgetMeCall, Receipted, SubjectRequest,
         GpcSupport, ConsentAnswer,
         *EXPERIMENT_SHAPES, *FLAG_SHAPES,
-        ForgetRequest, Receipt, ErasureStatus, ErasureList,
+        ForgetRequest, ErasureReceipt, ErasureStatus, ErasureList,
     )  # fmt: skip
     hot = openapi.merged(own, (*shapes, *ofrep_document.SHAPES))
     return {**hot, "paths": {**ofrep_document.paths(), **hot["paths"]}}

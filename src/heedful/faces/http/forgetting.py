@@ -15,7 +15,7 @@ from heedful.faces.http.exchange import outcome, read_body
 from heedful.faces.http.gate import Gate
 from heedful.faces.http.openapi import Object, Route
 from heedful.faces.http.problem import UNREADABLE, problem_of, unreadable
-from heedful.vocabulary.erasure import ErasureList, ErasureStatus, ForgetRequest, Receipt
+from heedful.vocabulary.erasure import ErasureList, ErasureReceipt, ErasureStatus, ForgetRequest
 from heedful.vocabulary.errors import HeedfulError
 
 LIMIT = 1 << 19
@@ -38,7 +38,7 @@ _FORGET = openapi.operation(
     description="From the moment this is accepted no answer knows the person. 200 with the signed receipt when "
     "everything is done; 202 with a Location to look at while it goes on. The same call again is harmless.",
     body=openapi.content(ForgetRequest, {"userId": "u-1", "aliases": [{"anonymousId": "a-7"}]}),
-    answer=openapi.content(Receipt),
+    answer=openapi.content(ErasureReceipt),
     errors=(*_ERRORS, "request_invalid", "json_invalid", "json_too_deep", "encoding_invalid", "too_large",
             "encoding_unknown", "overloaded", "records_unavailable", "log_unavailable"),
 )  # fmt: skip

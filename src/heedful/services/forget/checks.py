@@ -15,7 +15,7 @@ from heedful.services.forget.taking import ERASED, Searched, lying, mark
 from heedful.services.remember import Snapshots
 from heedful.views.dictionary import MISSING
 from heedful.views.fold import Fold
-from heedful.vocabulary.erasure import Check, Receipt
+from heedful.vocabulary.erasure import Check, ErasureReceipt
 
 
 def left(erasure: Erasure, fold: Fold, log: Searched, snapshots: Snapshots | None) -> Iterator[Check]:
@@ -35,7 +35,7 @@ def left(erasure: Erasure, fold: Fold, log: Searched, snapshots: Snapshots | Non
 
 
 def doubted(
-    receipt: Receipt,
+    receipt: ErasureReceipt,
     *,
     fold: Fold,
     empty: Callable[[], Fold],

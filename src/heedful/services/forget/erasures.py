@@ -15,7 +15,7 @@ import msgspec
 from heedful.log.cursor import Cursor
 from heedful.log.selection import BEGINNING, END, Selection
 from heedful.records.ledger import Draft, Entry, Flaw, follow
-from heedful.vocabulary.erasure import Receipt
+from heedful.vocabulary.erasure import ErasureReceipt
 from heedful.vocabulary.errors import Corrupt, NotFound
 from heedful.vocabulary.ids import SubjectId
 from heedful.vocabulary.time import Instant
@@ -91,7 +91,7 @@ class Erasure(msgspec.Struct):
     at: Instant
     begun: Begun | None = None
     steps: dict[str, dict[str, Any]] = {}
-    receipt: Receipt | None = None
+    receipt: ErasureReceipt | None = None
     delivered: Instant | None = None
 
     @property
@@ -171,7 +171,7 @@ class Erasures:
             if step == BEGUN:
                 erasure.begun = msgspec.json.decode(entry.body, type=Begun)
             elif step == RECEIPT:
-                erasure.receipt = msgspec.json.decode(entry.body, type=Receipt)
+                erasure.receipt = msgspec.json.decode(entry.body, type=ErasureReceipt)
             elif step == WEBHOOK:
                 erasure.delivered = entry.at
             else:

@@ -47,10 +47,10 @@ from heedful.vault.pseudonyms import Pseudonyms
 from heedful.views.fold import Fold
 from heedful.vocabulary.erasure import (
     Check,
+    ErasureReceipt,
     ErasureStatus,
     ForgetRequest,
     ModelErasure,
-    Receipt,
 )
 from heedful.vocabulary.errors import HeedfulError, Invalid
 from heedful.vocabulary.event import Position
@@ -244,7 +244,10 @@ class Forget:
         return self._wanting
 
     def doubt(
-        self, receipt: Receipt, empty: Callable[[], Fold], progress: Callable[[int], None] | None = None
+        self,
+        receipt: ErasureReceipt,
+        empty: Callable[[], Fold],
+        progress: Callable[[int], None] | None = None,
     ) -> Iterator[Check]:
         """Whether a receipt is true, by everything that can be looked at: see `checks.doubted`."""
         kept = self._kept

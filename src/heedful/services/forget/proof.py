@@ -15,25 +15,25 @@ from heedful.vocabulary.erasure import (
     FOREVER,
     OFF,
     Check,
+    ErasureReceipt,
     ModelErasure,
-    Receipt,
     StoreErasure,
 )
 from heedful.vocabulary.time import DAY, Instant, iso
 
 
-def message(receipt: Receipt) -> bytes:
+def message(receipt: ErasureReceipt) -> bytes:
     """What is signed: everything but the signature."""
     return canonical(msgspec.structs.replace(receipt, signature=""))
 
 
-def signed(receipt: Receipt, signer: Signer) -> Receipt:
+def signed(receipt: ErasureReceipt, signer: Signer) -> ErasureReceipt:
     """The receipt with our signature."""
     named = msgspec.structs.replace(receipt, algorithm=signer.algorithm, key_id=signer.key_id)
     return msgspec.structs.replace(named, signature=signer.sign(message(named)).hex())
 
 
-def genuine(receipt: Receipt, signer: Signer) -> bool:
+def genuine(receipt: ErasureReceipt, signer: Signer) -> bool:
     """Whether we signed exactly this."""
     try:
         signature = bytes.fromhex(receipt.signature)
@@ -52,12 +52,12 @@ def receipt(
     *,
     told: bool,
     entry: str,
-) -> Receipt:
+) -> ErasureReceipt:
     """What is signed of an erasure that is through. backups: days that copies of keys live. told: whether a
     webhook is told. entry: the hash at the end of the ledger."""
     said, before = erasure.accepted, erasure.begun or Begun(())
     retracted, destroyed = erasure.steps["retracted"], erasure.steps["keys"]["destroyed"]
-    return Receipt(
+    return ErasureReceipt(
         subject_request_id=erasure.id, number=erasure.number, received_time=iso(erasure.at),
         completed_time=iso(now), subjects=said.subjects, source=said.source, since=shown(said.since),
         until=shown(said.until),
